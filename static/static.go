@@ -1,0 +1,178 @@
+// Package static holds the files that browsers fetch as they are: the style
+// sheet, one small script, htmx and the icon. They are embedded, and served
+// under names that carry their hash, so that they may be kept for ever.
+package static
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/andybalholm/brotli"
+)
+
+// Names of the files.
+const (
+	CSS    = "app.css"
+	Script = "app.js"
+	HTMX   = "htmx.min.js"
+	Icon   = "icon.svg"
+)
+
+// prefix is where the files are served.
+const prefix = "/static/"
+
+//go:embed app.css app.js htmx.min.js icon.svg
+var files embed.FS
+
+// file is one embedded file and its compressed forms, which are made when they
+// are first asked for. There are four files, so the memory is bounded.
+type file struct {
+	name        string
+	contentType string
+	hash        string // first 12 hex digits of its SHA-256
+	plain       []byte
+	brotli      func() []byte
+	gzip        func() []byte
+}
+
+// load reads all files once.
+var load = sync.OnceValue(func() map[string]*file {
+	types := map[string]string{
+		CSS:    "text/css; charset=utf-8",
+		Script: "text/javascript; charset=utf-8",
+		HTMX:   "text/javascript; charset=utf-8",
+		Icon:   "image/svg+xml",
+	}
+	all := make(map[string]*file, len(types))
+	for name, contentType := range types {
+		plain, err := files.ReadFile(name)
+		if err != nil {
+			panic("static: " + name + " is not embedded: " + err.Error()) // cannot happen: the build embeds it
+		}
+		sum := sha256.Sum256(plain)
+		all[name] = &file{
+			name:        name,
+			contentType: contentType,
+			hash:        hex.EncodeToString(sum[:6]),
+			plain:       plain,
+			brotli:      sync.OnceValue(func() []byte { return brotliOf(plain) }),
+			gzip:        sync.OnceValue(func() []byte { return gzipOf(plain) }),
+		}
+	}
+	return all
+})
+
+// Path returns the address of an embedded file, with its hash:
+// "/static/app.0f343b0931126a20.css". An unknown name gives an address that
+// answers 404.
+func Path(name string) string {
+	f, ok := load()[name]
+	if !ok {
+		return prefix + name
+	}
+	extension := path.Ext(name)
+	return prefix + strings.TrimSuffix(name, extension) + "." + f.hash + extension
+}
+
+// Handler serves the files under the addresses that [Path] gives. An address
+// with another hash is not found: a page of an older version has to be loaded
+// again, not to be mixed with the files of a newer one.
+func Handler() http.Handler {
+	byPath := make(map[string]*file)
+	for name, f := range load() {
+		byPath[Path(name)] = f
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f, ok := byPath[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		f.serve(w, r)
+	})
+}
+
+func (f *file) serve(w http.ResponseWriter, r *http.Request) {
+	body, encoding := f.plain, ""
+	accepts := r.Header.Get("Accept-Encoding")
+	switch {
+	case acceptsCoding(accepts, "br"):
+		body, encoding = f.brotli(), "br"
+	case acceptsCoding(accepts, "gzip"):
+		body, encoding = f.gzip(), "gzip"
+	}
+	tag := `"` + f.hash + encoding + `"`
+	header := w.Header()
+	header.Set("Cache-Control", "public, max-age=31536000, immutable")
+	header.Set("Content-Type", f.contentType)
+	header.Set("Vary", "Accept-Encoding")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("ETag", tag)
+	if encoding != "" {
+		header.Set("Content-Encoding", encoding)
+	}
+	if strings.Contains(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	_, _ = w.Write(body) // the browser is gone: nobody to tell
+}
+
+// acceptsCoding reports whether an Accept-Encoding header allows the coding.
+// Weights other than a refusal ("q=0") are not compared: brotli is preferred.
+func acceptsCoding(header, coding string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if !strings.EqualFold(strings.TrimSpace(name), coding) {
+			continue
+		}
+		weight = strings.TrimPrefix(strings.ReplaceAll(weight, " ", ""), "q=")
+		return strings.Trim(weight, "0.") != "" || weight == ""
+	}
+	return false
+}
+
+// Warm makes the compressed forms ahead of the first request.
+func Warm() {
+	for _, f := range load() {
+		f.brotli()
+		f.gzip()
+	}
+}
+
+func brotliOf(plain []byte) []byte {
+	var out bytes.Buffer
+	w := brotli.NewWriterLevel(&out, brotli.BestCompression)
+	_, _ = w.Write(plain) // a bytes.Buffer takes everything
+	_ = w.Close()
+	return out.Bytes()
+}
+
+func gzipOf(plain []byte) []byte {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return plain // cannot happen: the level is valid
+	}
+	_, _ = w.Write(plain)
+	_ = w.Close()
+	return out.Bytes()
+}

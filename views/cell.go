@@ -1,0 +1,43 @@
+package views
+
+import "furrow/planner"
+
+// CellPage is everything about one cell: its plan and note to edit, what was
+// tracked, and how it stands with Harvest.
+type CellPage struct {
+	Chrome Chrome
+	Form   CellForm
+}
+
+// CellForm is the form of one cell. Its fields are "planned", "note" and the
+// hidden "version".
+type CellForm struct {
+	Week    planner.Week
+	Day     int // 0 to 6
+	Row     Row // its Cells[Day] is the cell
+	Format  planner.DurationFormat
+	Version int64
+	Fields  Fields       // planned and note as typed, if refused
+	Entries []CellEntry  // what Harvest has on this row and date
+	Writes  []WriteBrief // latest first
+}
+
+// Cell returns the cell itself.
+func (f CellForm) Cell() Cell { return f.Row.Cells[f.Day] }
+
+// CellEntry is a time entry of Harvest's.
+type CellEntry struct {
+	ID    int64
+	URL   string // in Harvest; empty if not known
+	Hours planner.Hours
+	Notes string
+	Ours  bool
+}
+
+// WriteBrief is a write in one line.
+type WriteBrief struct {
+	ID    int64
+	Line  WriteLine
+	State WriteState
+	At    Moment
+}

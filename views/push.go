@@ -1,0 +1,63 @@
+package views
+
+import "furrow/planner"
+
+// PushPage is the review of what would be sent to Harvest.
+type PushPage struct {
+	Chrome     Chrome
+	Week       planner.Week
+	Day        *planner.Date // nil: the whole week
+	Format     planner.DurationFormat
+	MutationID string // makes pressing the button twice harmless
+	Days       []PushDay
+	Total      planner.Minutes // of the ticked lines
+	Ticked     int
+	Sentence   string // about the connection or an earlier push, if there is something to say
+	Error      string // the last answer was refused: nothing ticked, or things changed meanwhile
+	Connected  bool
+}
+
+// PushDay are the lines of one date.
+type PushDay struct {
+	Date   planner.Date
+	Future bool // not worked yet, so its lines start unticked
+	Locked string
+	Lines  []PushLine
+}
+
+// PushAction is what a line would do in Harvest.
+type PushAction string
+
+// The actions. Skip and Blocked lines cannot be ticked.
+const (
+	PushCreate  PushAction = "create"
+	PushUpdate  PushAction = "update"
+	PushDelete  PushAction = "delete"
+	PushSkip    PushAction = "skip"
+	PushBlocked PushAction = "blocked"
+)
+
+// PushLine is one change.
+type PushLine struct {
+	// Value comes back in the field "line" if the line is ticked. It should name
+	// the cell and carry a fingerprint of what was shown, so that the server can
+	// tell that things changed since.
+	Value   string
+	Action  PushAction
+	Ticked  bool
+	Client  string
+	Project string
+	Task    string
+	Hue     int
+	Planned planner.Minutes
+	Before  planner.Hours // what Harvest has of the cell now
+	After   planner.Hours // what it will have
+	Note    string
+	Money   string // what the change is worth, "+€120.00"; empty if unknown
+	Reason  string // why skipped or blocked, or a remark
+}
+
+// Tickable reports whether the line can be sent at all.
+func (l PushLine) Tickable() bool {
+	return l.Action != PushSkip && l.Action != PushBlocked
+}

@@ -1,0 +1,66 @@
+package views
+
+// SettingsPage is the profile: what Harvest says and what overrides it.
+type SettingsPage struct {
+	Chrome Chrome
+	Email  string
+
+	// Choices of the fields week_start, duration_format and time_zone. The first
+	// one of each has the empty value and stands for Harvest's setting.
+	WeekStarts      []Option
+	DurationFormats []Option
+	TimeZones       []Option
+	Profile         Fields
+
+	Password Fields // current_password, new_password
+
+	Tokens   []APIToken
+	NewToken string // the token just made, shown this once
+	Token    Fields // name
+
+	Harvest HarvestBrief
+}
+
+// HarvestBrief is the connection in one line.
+type HarvestBrief struct {
+	Connected bool
+	Account   string
+	Sentence  string // if it needs its owner
+}
+
+// APIToken is a token for the API; the token itself is not kept.
+type APIToken struct {
+	ID       int64
+	Name     string
+	Created  Moment
+	LastUsed Moment
+}
+
+// HarvestPage connects Furrow with Harvest. Fields of the form: token,
+// account_id.
+type HarvestPage struct {
+	Chrome     Chrome
+	Connection *Connection // nil: not connected
+	Fields     Fields
+	Sandbox    bool   // offers the sandbox's known token as help
+	OAuthURL   string // where the "Connect with Harvest" button leads; empty: no button
+}
+
+// Connection is a live or broken connection with Harvest.
+type Connection struct {
+	Account    string // company name
+	AccountID  int64
+	AccountURL string // web address of the account; may be empty
+	User       string
+	UserEmail  string
+	TakenOver  []Setting // settings that Furrow follows, in words
+	LastSync   Moment
+	Since      Moment
+	Broken     string // what is wrong and what to do; empty if all is well
+	Waiting    int    // writes that have not reached Harvest yet
+}
+
+// Setting is a name and its value in words.
+type Setting struct {
+	Name, Value string
+}

@@ -1,0 +1,57 @@
+package views
+
+import "github.com/a-h/templ"
+
+// View is not drawn yet.
+func (m SyncStatus) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m LivePartial) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m WeekPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m WeekChange) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m CellPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m CellForm) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m PushPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m LedgerPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m WritePage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m SetupPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m LoginPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m SettingsPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m HarvestPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m AdminWritesPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m AdminJobsPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m AdminTablePage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m ErrorPage) View() templ.Component { return templ.NopComponent }
+
+// View is not drawn yet.
+func (m ErrorFragment) View() templ.Component { return templ.NopComponent }
