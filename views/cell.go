@@ -1,6 +1,9 @@
 package views
 
-import "furrow/planner"
+import (
+	"furrow/ledger"
+	"furrow/planner"
+)
 
 // CellPage is everything about one cell: its plan and note to edit, what was
 // tracked, and how it stands with Harvest.
@@ -38,6 +41,6 @@ type CellEntry struct {
 type WriteBrief struct {
 	ID    int64
 	Line  WriteLine
-	State WriteState
+	State ledger.State
 	At    Moment
 }

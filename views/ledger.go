@@ -19,8 +19,62 @@ type WritePage struct {
 	Write  Write
 }
 
-// WriteState is a ledger state as people are told it.
-type WriteState struct{ State ledger.State }
+// stateWord tells a ledger state as people say it.
+func stateWord(s ledger.State) string {
+	switch s {
+	case ledger.Pending, ledger.Retry:
+		return "waiting"
+	case ledger.Sending:
+		return "sending"
+	case ledger.Uncertain:
+		return "uncertain"
+	case ledger.Blocked, ledger.Rejected:
+		return "needs you"
+	case ledger.Done:
+		return "in Harvest"
+	case ledger.Conflict:
+		return "changed in Harvest"
+	case ledger.Superseded:
+		return "replaced"
+	case ledger.Dropped:
+		return "given up"
+	default:
+		return string(s)
+	}
+}
+
+// stateClass is the CSS class of the mark beside the word.
+func stateClass(s ledger.State) string {
+	switch s {
+	case ledger.Pending, ledger.Retry, ledger.Sending:
+		return "s-waiting"
+	case ledger.Uncertain:
+		return "s-unsure"
+	case ledger.Blocked, ledger.Rejected:
+		return "s-needs"
+	case ledger.Done:
+		return "s-sent"
+	case ledger.Conflict:
+		return "s-changed"
+	default:
+		return "s-off"
+	}
+}
+
+// text is what a write did or is to do in Harvest.
+func (l WriteLine) text() string {
+	verb := "Create"
+	switch l.Op {
+	case ledger.OpUpdate:
+		verb = "Change to"
+	case ledger.OpDelete:
+		verb = "Delete"
+	}
+	if l.Amount != "" {
+		verb += " " + l.Amount
+	}
+	return verb
+}
 
 // WriteLine says what a write means to do.
 type WriteLine struct {

@@ -14,4 +14,5 @@ type ErrorPage struct {
 type ErrorFragment struct {
 	Sentence  string
 	RequestID string
+	URL, Link string // where to go and its label: the login page, in another tab; may be empty
 }

@@ -77,15 +77,11 @@ func (f Fields) Err(name string) string { return f.Errors[name] }
 // Bad reports whether anything is wrong.
 func (f Fields) Bad() bool { return len(f.Errors) > 0 }
 
+// hues is how many client colours the style sheet has.
 const hues = 12
 
-var hueClasses = [hues]string{
-	"hue-0", "hue-1", "hue-2", "hue-3", "hue-4", "hue-5",
-	"hue-6", "hue-7", "hue-8", "hue-9", "hue-10", "hue-11",
-}
-
 // hueClass is the CSS class of a client's hue; any number is folded into 0..11.
-func hueClass(hue int) string { return hueClasses[((hue%hues)+hues)%hues] }
+func hueClass(hue int) string { return "hue-" + strconv.Itoa(((hue%hues)+hues)%hues) }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 

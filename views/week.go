@@ -1,6 +1,8 @@
 package views
 
 import (
+	"strconv"
+
 	"furrow/planner"
 )
 
@@ -54,6 +56,7 @@ type Day struct {
 
 // ClientRows are the rows of one client.
 type ClientRows struct {
+	Key     string // names the group on the page: letters, digits and "-" only
 	Name    string
 	Hue     int // 0 to 11
 	Rows    []Row
@@ -90,11 +93,30 @@ type Cell struct {
 	Why  string
 	When Moment
 
-	// What was typed and not stored, and the sentence about it. Asked is the
-	// bare number if it could be hours or minutes; then nothing else is wrong.
-	Typed string
-	Error string
-	Asked int
+	// What was typed and not stored, and the sentence or question about it, with
+	// the answers to choose from: "30 min" or "30 h", or the two values of a
+	// cell that was changed in another tab meanwhile.
+	Typed   string
+	Error   string
+	Choices []Choice
+}
+
+// Choice is an answer to a question about a cell: a button that sends Value as
+// if it had been typed.
+type Choice struct {
+	Value string // "30m"
+	Label string // "30 min"
+}
+
+// AskHoursOrMinutes returns the question about a bare number, and its answers.
+// More hours than a day has are not offered.
+func AskHoursOrMinutes(number int) (question string, choices []Choice) {
+	n := strconv.Itoa(number)
+	choices = []Choice{{Value: n + "m", Label: n + " min"}}
+	if planner.Minutes(number)*60 <= planner.MaxCell {
+		choices = append(choices, Choice{Value: n + "h", Label: n + " h"})
+	}
+	return n + " min?", choices
 }
 
 // CellState is where a cell stands between here and Harvest.
@@ -113,20 +135,47 @@ const (
 )
 
 // Word is the state in a word or two; nothing for a blank cell.
-func (s CellState) Word() string { return cellStates[s].word }
+func (s CellState) Word() string {
+	switch s {
+	case CellPlanned:
+		return "planned"
+	case CellWaiting:
+		return "waiting"
+	case CellInHarvest:
+		return "in Harvest"
+	case CellUncertain:
+		return "uncertain"
+	case CellNeedsYou:
+		return "needs you"
+	case CellChanged:
+		return "changed in Harvest"
+	case CellLocked:
+		return "locked"
+	default:
+		return ""
+	}
+}
 
-// class is the CSS class that carries the mark and the colour.
-func (s CellState) class() string { return cellStates[s].class }
-
-var cellStates = [...]struct{ word, class string }{
-	CellBlank:     {"", ""},
-	CellPlanned:   {"planned", "s-planned"},
-	CellWaiting:   {"waiting", "s-waiting"},
-	CellInHarvest: {"in Harvest", "s-sent"},
-	CellUncertain: {"uncertain", "s-unsure"},
-	CellNeedsYou:  {"needs you", "s-needs"},
-	CellChanged:   {"changed in Harvest", "s-changed"},
-	CellLocked:    {"locked", "s-locked"},
+// class is the CSS class that carries the mark and the colour of the state.
+func (s CellState) class() string {
+	switch s {
+	case CellPlanned:
+		return "s-planned"
+	case CellWaiting:
+		return "s-waiting"
+	case CellInHarvest:
+		return "s-sent"
+	case CellUncertain:
+		return "s-unsure"
+	case CellNeedsYou:
+		return "s-needs"
+	case CellChanged:
+		return "s-changed"
+	case CellLocked:
+		return "s-locked"
+	default:
+		return ""
+	}
 }
 
 // WeekChange is the answer to an edit made with htmx: the rows that changed
