@@ -1,0 +1,89 @@
+package localpg
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const oldestMajor = 14
+
+// find returns the directory of the programs of PostgreSQL: of exactly the major version given, that of the cluster in
+// dir, or if that is 0 of the first one that is new enough.
+func find(ctx context.Context, major int, dir string) (string, error) {
+	var others []string
+	for _, bin := range binDirs() {
+		version := versionOf(ctx, bin)
+		if version >= oldestMajor && (major == 0 || version == major) {
+			return bin, nil
+		}
+		if version != 0 {
+			others = append(others, fmt.Sprintf("%d (%s)", version, bin))
+		}
+	}
+	if major == 0 {
+		return "", ErrNotInstalled
+	}
+	if major < oldestMajor {
+		return "", fmt.Errorf("%s is %w: %d, and furrow needs 14 or newer; "+
+			"bring it up to date with pg_upgrade, or set FURROW_DATABASE_URL to the address of a database", dir, ErrVersion, major)
+	}
+	here := "no PostgreSQL"
+	if len(others) > 0 {
+		here = "PostgreSQL " + strings.Join(others, ", ")
+	}
+	return "", fmt.Errorf("%s is %w: %d, and this machine has %s; install %[3]d with `apt-get install postgresql-%[3]d`, "+
+		"or bring the directory up to date with pg_upgrade", dir, ErrVersion, major, here)
+}
+
+// binDirs lists where PostgreSQL may be: PATH, then the usual places, newest version first.
+func binDirs() []string {
+	var found []string
+	for _, pattern := range []string{
+		"/usr/lib/postgresql/*/bin",          // Debian, Ubuntu
+		"/usr/pgsql-*/bin",                   // Red Hat, from postgresql.org
+		"/usr/lib/postgresql[0-9]*/bin",      // SUSE
+		"/usr/libexec/postgresql[0-9]*",      // Alpine
+		"/opt/homebrew/opt/postgresql@*/bin", // macOS
+		"/usr/local/opt/postgresql@*/bin",
+		"/Applications/Postgres.app/Contents/Versions/[0-9]*/bin",
+	} {
+		matches, _ := filepath.Glob(pattern) //nolint:errcheck // It is a valid pattern.
+		found = append(found, matches...)
+	}
+	number := regexp.MustCompile(`[0-9]+`)
+	slices.SortStableFunc(found, func(a, b string) int {
+		numA, _ := strconv.Atoi(number.FindString(a)) //nolint:errcheck // All have one.
+		numB, _ := strconv.Atoi(number.FindString(b)) //nolint:errcheck // As above.
+		return cmp.Compare(numB, numA)
+	})
+	if path, err := exec.LookPath("postgres"); err == nil {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			found = slices.Insert(found, 0, filepath.Dir(real))
+		}
+	}
+	return found
+}
+
+// versionOf returns the major version, 0 if the directory does not hold both programs that we need.
+func versionOf(ctx context.Context, bin string) int {
+	if _, err := exec.LookPath(filepath.Join(bin, "initdb")); err != nil {
+		return 0
+	}
+	out, err := command(ctx, nil, filepath.Join(bin, "postgres"), "--version").Output()
+	if err != nil {
+		return 0
+	}
+	match := regexp.MustCompile(`^postgres \(PostgreSQL\) ([0-9]+)`).FindSubmatch(out)
+	if match == nil {
+		return 0
+	}
+	major, _ := strconv.Atoi(string(match[1])) //nolint:errcheck // They are digits.
+	return major
+}
