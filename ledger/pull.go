@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"furrow/planner"
+)
+
+// Phase is what a sync run is at.
+type Phase string
+
+// The phases, in order.
+const (
+	PhaseQueued      Phase = "queued"
+	PhaseAssignments Phase = "assignments"
+	PhaseEntries     Phase = "entries" // by change, or the whole year on a first run
+	PhaseWindow      Phase = "window"  // the weeks in view, listed anew to see deletions
+	PhaseDone        Phase = "done"
+)
+
+// Run is a sync run as the pull finds it; a run that was interrupted goes on
+// where it stopped.
+type Run struct {
+	ID           int64
+	Phase        Phase
+	Resume       string       // where the listing of the phase goes on
+	UpdatedSince time.Time    // zero: list by spent date from YearFrom on
+	YearFrom     planner.Date // of a first run
+	Window       Window
+}
+
+// Window is a range of spent dates, both inclusive.
+type Window struct{ From, To planner.Date }
+
+// First reports whether the run lists everything rather than what changed.
+func (r Run) First() bool { return r.UpdatedSince.IsZero() }
+
+// Overlap is how far before the newest change seen the next listing by change
+// begins. Harvest's timestamps have whole seconds and its comparison is strict
+// (harvest-api.md, section 6), so a change could otherwise be missed for ever.
+const Overlap = 5 * time.Minute
+
+// Mirror is the store of a pull. Each method commits what it is given together
+// with the progress of the run.
+type Mirror interface {
+	// Enter commits that the run has reached a phase.
+	Enter(ctx context.Context, phase Phase) error
+
+	// SaveAssignments makes the given assignments the active ones.
+	SaveAssignments(ctx context.Context, assignments []Assignment) error
+
+	// SavePage stores entries by Harvest's id, so that storing a page again
+	// changes nothing, and where the listing goes on.
+	SavePage(ctx context.Context, page EntryPage) error
+
+	// Known returns the ids of the stored entries in the window that are not
+	// marked as deleted.
+	Known(ctx context.Context, window Window) ([]int64, error)
+
+	// MarkGone marks entries as deleted in Harvest.
+	MarkGone(ctx context.Context, ids []int64) error
+
+	// SaveEntry stores one entry that was read by itself.
+	SaveEntry(ctx context.Context, entry RemoteEntry) error
+
+	// Finish commits the end of the run, and from where the next one lists
+	// changes: never our clock, but the newest change seen in Harvest.
+	Finish(ctx context.Context) error
+}
+
+// Pull copies what Harvest knows into the mirror: assignments, then time
+// entries page by page, then the weeks in view once more to see what was
+// deleted. No transaction is open while Harvest is asked. Running it twice
+// changes nothing. Errors of remote and mirror are returned wrapped; what was
+// stored until then stays, and the run goes on from there.
+func Pull(ctx context.Context, remote Remote, mirror Mirror, run Run) error {
+	if run.Phase == PhaseQueued || run.Phase == PhaseAssignments {
+		if err := pullAssignments(ctx, remote, mirror); err != nil {
+			return fmt.Errorf("pull assignments: %w", err)
+		}
+		run.Phase, run.Resume = PhaseEntries, ""
+	}
+	if run.Phase == PhaseEntries {
+		if err := pullEntries(ctx, remote, mirror, run); err != nil {
+			return fmt.Errorf("pull time entries: %w", err)
+		}
+		run.Phase = PhaseWindow
+	}
+	// A run that listed every date has nothing left to find: what it did not
+	// see was not stored before, or is outside of what it looks at.
+	if run.Phase == PhaseWindow && !run.First() {
+		if err := pullWindow(ctx, remote, mirror, run.Window); err != nil {
+			return fmt.Errorf("pull the weeks in view: %w", err)
+		}
+	}
+	return mirror.Finish(ctx)
+}
+
+func pullAssignments(ctx context.Context, remote Remote, mirror Mirror) error {
+	if err := mirror.Enter(ctx, PhaseAssignments); err != nil {
+		return err
+	}
+	assignments, err := remote.Assignments(ctx)
+	if err != nil {
+		return err
+	}
+	return mirror.SaveAssignments(ctx, assignments)
+}
+
+func pullEntries(ctx context.Context, remote Remote, mirror Mirror, run Run) error {
+	if run.Resume == "" {
+		if err := mirror.Enter(ctx, PhaseEntries); err != nil {
+			return err
+		}
+	}
+	filter := EntryFilter{Resume: run.Resume}
+	if run.First() {
+		filter.From = &run.YearFrom
+	} else {
+		filter.UpdatedSince = run.UpdatedSince
+	}
+	for page, err := range remote.EntryPages(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		if err := mirror.SavePage(ctx, page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pullWindow begins anew when interrupted: it is short, and only a whole
+// listing shows what is missing from it.
+func pullWindow(ctx context.Context, remote Remote, mirror Mirror, window Window) error {
+	if err := mirror.Enter(ctx, PhaseWindow); err != nil {
+		return err
+	}
+	known, err := mirror.Known(ctx, window)
+	if err != nil {
+		return err
+	}
+	listed := map[int64]bool{}
+	for page, err := range remote.EntryPages(ctx, EntryFilter{From: &window.From, To: &window.To}) {
+		if err != nil {
+			return err
+		}
+		for _, entry := range page.Entries {
+			listed[entry.ID] = true
+		}
+		if err := mirror.SavePage(ctx, page); err != nil {
+			return err
+		}
+	}
+	var gone []int64
+	for _, id := range known {
+		if listed[id] {
+			continue
+		}
+		// Only a "not found" for the very entry is a deletion: it may have moved
+		// to another date while we listed.
+		entry, err := remote.Entry(ctx, id)
+		switch {
+		case isNotFound(err):
+			gone = append(gone, id)
+		case err != nil:
+			return err
+		default:
+			if err := mirror.SaveEntry(ctx, entry); err != nil {
+				return err
+			}
+		}
+	}
+	return mirror.MarkGone(ctx, gone)
+}

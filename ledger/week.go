@@ -1,0 +1,243 @@
+package ledger
+
+import (
+	"time"
+
+	"furrow/planner"
+)
+
+// Connection is what the pages know of a user's access to Harvest. It never
+// holds the credentials.
+type Connection struct {
+	ID          int64
+	State       ConnectionState
+	Account     Account
+	ConnectedAt time.Time
+	PulledAt    time.Time // end of the last good pull; zero if none
+	Unfinished  int       // writes that have not reached a final state
+}
+
+// ConnectionState says whether Harvest can be called for a connection.
+type ConnectionState string
+
+// The states of a connection.
+const (
+	Connected    ConnectionState = "ok"
+	NeedsReauth  ConnectionState = "needs_reauth" // Harvest refused the credentials
+	Disconnected ConnectionState = "disconnected" // by its owner
+)
+
+// Settings are the user's own, with what Harvest says where the user has not
+// chosen, and defaults where neither has.
+type Settings struct {
+	WeekStart      time.Weekday
+	TimeZone       *time.Location
+	Clock          string // "12h" or "24h"
+	Format         planner.DurationFormat
+	WeeklyCapacity planner.Minutes
+}
+
+// RowID names a row: a project and a task by our ids.
+type RowID struct {
+	ProjectID, TaskID int64
+}
+
+// CellID names a cell.
+type CellID struct {
+	RowID
+	Date planner.Date
+}
+
+// WeekPlan is everything a week's page shows, of one user.
+type WeekPlan struct {
+	Week       planner.Week
+	Settings   Settings
+	Connection *Connection // nil: never connected
+	Version    int64       // newest plan event of the user in this week
+	Rows       []Row       // by client, project and task name
+	// DayLocks says for each day why Harvest takes no entries on it; empty if it does.
+	DayLocks [planner.DaysInWeek]string
+	Run      *RunStatus  // latest sync run; nil: none yet
+	Writes   WriteCounts // of the user, over all weeks
+}
+
+// WriteCounts are a user's unfinished business with Harvest.
+type WriteCounts struct {
+	Waiting   int       // queued, being sent, or to be tried again
+	Uncertain int       // being looked up
+	NeedsYou  int       // refused, changed meanwhile, or waiting for a reconnection
+	NextTry   time.Time // earliest of the waiting ones; zero if none waits for a time
+	Reason    string    // of the latest failure among the unfinished ones
+	Status    int       // its HTTP status, if it had one
+}
+
+// Row is a client's project and task in a week.
+type Row struct {
+	ID       RowID
+	Client   string
+	ClientID int64
+	Project  string
+	Task     string
+	Currency string
+	Rate     string // per hour, decimal text in Currency; empty if unknown
+	Billable bool
+	Active   bool // time may be logged on it in Harvest
+	Kept     bool // put into this week by the user
+	Cells    [planner.DaysInWeek]Cell
+}
+
+// Planned returns the row's planned time.
+func (r Row) Planned() planner.Minutes {
+	var sum planner.Minutes
+	for _, c := range r.Cells {
+		sum += c.Planned
+	}
+	return sum
+}
+
+// Tracked returns the row's tracked time.
+func (r Row) Tracked() planner.Hours {
+	var sum planner.Hours
+	for _, c := range r.Cells {
+		sum += c.Tracked()
+	}
+	return sum
+}
+
+// Cell is a row on a date: what is planned, and what is known of Harvest.
+type Cell struct {
+	Planned planner.Minutes
+	Note    string
+	Version int64 // plan event that wrote it; 0 if there is none
+
+	Others      planner.Hours // tracked by entries that are not ours
+	OthersCount int
+	Running     bool
+	Locked      string // Harvest's reason why entries of this cell are locked; empty if they are not
+
+	Ours *Pushed // nil: nothing of ours was ever pushed
+}
+
+// Tracked returns what Harvest has on the row and date, ours and others'.
+func (c Cell) Tracked() planner.Hours {
+	if c.Ours != nil {
+		return c.Others + c.Ours.RemoteHours
+	}
+	return c.Others
+}
+
+// Pushed is the entry of ours that belongs to a cell.
+type Pushed struct {
+	ID             string          // UUID
+	PlannedMinutes planner.Minutes // the plan that was last pushed
+	PlannedNote    string
+	Meant          planner.Hours // what we want Harvest to have
+	MeantNotes     string
+	RemoteID       int64 // 0: not known to be in Harvest
+	AgreedHours    planner.Hours
+	AgreedNotes    string
+	RemoteHours    planner.Hours // as mirrored; 0 if gone
+	RemoteNotes    string
+	Gone           bool // it was in Harvest, and is not any more
+	Write          *LastWrite
+}
+
+// ChangedInHarvest reports whether somebody changed the entry after we last
+// agreed on it.
+func (p Pushed) ChangedInHarvest() bool {
+	return p.RemoteID != 0 && !p.Gone && (p.RemoteHours != p.AgreedHours || p.RemoteNotes != p.AgreedNotes)
+}
+
+// LastWrite is the latest write of an entry of ours.
+type LastWrite struct {
+	ID      int64
+	Op      Op
+	State   State
+	NextTry time.Time
+	Reason  string // Reason or WaitReason of the latest failure
+	Status  int
+	Message string // Harvest's own words
+}
+
+// Mark is where a cell stands between here and Harvest.
+type Mark string
+
+// The marks. MarkBlank is a cell with neither plan nor history.
+const (
+	MarkBlank     Mark = ""
+	MarkPlanned   Mark = "planned"    // only here
+	MarkWaiting   Mark = "waiting"    // queued for Harvest
+	MarkInHarvest Mark = "in_harvest" // confirmed, and still so
+	MarkUncertain Mark = "uncertain"  // sent, no answer; being looked up
+	MarkNeedsYou  Mark = "needs_you"  // refused; a person must act
+	MarkChanged   Mark = "changed"    // changed or deleted in Harvest
+	MarkLocked    Mark = "locked"     // Harvest takes no changes
+)
+
+// Mark tells where the cell stands. The most pressing state wins: what is
+// under way or refused, then what differs, then what agrees.
+func (c Cell) Mark() Mark {
+	if c.Ours != nil && c.Ours.Write != nil {
+		switch w := c.Ours.Write; w.State {
+		case Pending, Sending, Retry:
+			return MarkWaiting
+		case Uncertain:
+			return MarkUncertain
+		case Rejected, Blocked:
+			return MarkNeedsYou
+		case Conflict:
+			return MarkChanged
+		}
+	}
+	switch {
+	case c.Ours != nil && (c.Ours.Gone || c.Ours.ChangedInHarvest()):
+		return MarkChanged
+	case c.Locked != "" && c.Planned > 0:
+		return MarkLocked
+	case c.Ours != nil && c.Ours.RemoteID != 0 && c.Planned == c.Ours.PlannedMinutes && c.Note == c.Ours.PlannedNote:
+		return MarkInHarvest
+	case c.Planned > 0 || c.Note != "":
+		return MarkPlanned
+	case c.Ours != nil && c.Ours.RemoteID != 0:
+		return MarkPlanned // cleared here, still in Harvest
+	default:
+		return MarkBlank
+	}
+}
+
+// Settled reports whether the last write of the cell has ended, so that a new
+// one may be made.
+func (c Cell) Settled() bool {
+	return c.Ours == nil || c.Ours.Write == nil || c.Ours.Write.State.Finished()
+}
+
+// RunStatus is a sync run as people see it.
+type RunStatus struct {
+	ID         int64
+	State      RunState
+	Phase      Phase
+	First      bool // lists a whole year
+	Page       int
+	Pages      int // 0: Harvest does not say
+	Entries    int
+	NextTry    time.Time
+	Reason     string
+	Status     int
+	CreatedAt  time.Time
+	FinishedAt time.Time
+}
+
+// RunState is where a sync run stands.
+type RunState string
+
+// The states of a sync run.
+const (
+	RunQueued  RunState = "queued"
+	RunRunning RunState = "running"
+	RunWaiting RunState = "waiting" // for its next try
+	RunDone    RunState = "done"
+	RunFailed  RunState = "failed"
+)
+
+// Live reports whether the run is not over.
+func (s RunState) Live() bool { return s == RunQueued || s == RunRunning || s == RunWaiting }
