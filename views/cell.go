@@ -44,3 +44,18 @@ type WriteBrief struct {
 	State ledger.State
 	At    Moment
 }
+
+func (f CellForm) plannedText() string {
+	if text, typed := f.Fields.Values["planned"]; typed {
+		return text
+	}
+	cell := f.Cell()
+	return cell.stored(f.Format)
+}
+
+func (f CellForm) noteText() string {
+	if text, typed := f.Fields.Values["note"]; typed {
+		return text
+	}
+	return f.Cell().Note
+}

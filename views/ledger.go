@@ -5,6 +5,17 @@ import (
 	"furrow/planner"
 )
 
+// Values of the filter "state" of the ledger: groups of ledger states that are
+// one word to people. The empty value is everything.
+const (
+	LedgerWaiting   = "waiting"   // pending, retry, sending
+	LedgerUncertain = "uncertain" // uncertain
+	LedgerNeedsYou  = "needs-you" // blocked, rejected
+	LedgerChanged   = "changed"   // conflict
+	LedgerSent      = "sent"      // done
+	LedgerOver      = "over"      // superseded, dropped
+)
+
 // LedgerPage is the list of one's writes, newest first.
 type LedgerPage struct {
 	Chrome Chrome

@@ -50,3 +50,71 @@ type LivePartial struct {
 	Grid   *WeekGrid
 	Change *WeekChange
 }
+
+// class is the mark of the phase.
+func (s SyncStatus) class() string {
+	switch s.Phase {
+	case SyncQueued, SyncRunning:
+		return "s-waiting"
+	case SyncDone:
+		switch {
+		case s.Waiting+s.Unsure > 0:
+			return "s-waiting"
+		case s.NeedsYou > 0:
+			return "s-needs"
+		default:
+			return "s-sent"
+		}
+	case SyncFailed, SyncPaused:
+		return "s-needs"
+	default:
+		return "s-off"
+	}
+}
+
+// headline is the phase in words.
+func (s SyncStatus) headline() string {
+	switch s.Phase {
+	case SyncNever:
+		return "Nothing read from Harvest yet"
+	case SyncQueued:
+		return "Sync with Harvest queued"
+	case SyncRunning:
+		return "Syncing with Harvest"
+	case SyncDone:
+		switch {
+		case s.Waiting+s.Unsure > 0:
+			return "Changes are on their way to Harvest"
+		case s.NeedsYou > 0:
+			return "Harvest refused something"
+		default:
+			return "In step with Harvest"
+		}
+	case SyncFailed:
+		return "Harvest could not be read"
+	case SyncPaused:
+		return "Harvest wants you to connect again"
+	default:
+		return "Not connected to Harvest"
+	}
+}
+
+// progress is how far a running sync has come: "page 3 of 11, 5,412 entries".
+func (s SyncStatus) progress() string {
+	entries := counted(s.Entries, "entry", "entries")
+	switch {
+	case s.Page > 0 && s.Pages > 0:
+		return "page " + grouped(s.Page) + " of " + grouped(s.Pages) + ", " + entries
+	case s.Page > 0:
+		return "page " + grouped(s.Page) + ", " + entries
+	default:
+		return "asking for the first page"
+	}
+}
+
+func (s SyncStatus) needs() string {
+	if s.NeedsYou == 1 {
+		return "1 needs you"
+	}
+	return grouped(s.NeedsYou) + " need you"
+}

@@ -3,24 +3,6 @@ package views
 import "github.com/a-h/templ"
 
 // View is not drawn yet.
-func (m SyncStatus) View() templ.Component { return templ.NopComponent }
-
-// View is not drawn yet.
-func (m LivePartial) View() templ.Component { return templ.NopComponent }
-
-// View is not drawn yet.
-func (m WeekPage) View() templ.Component { return templ.NopComponent }
-
-// View is not drawn yet.
-func (m WeekChange) View() templ.Component { return templ.NopComponent }
-
-// View is not drawn yet.
-func (m CellPage) View() templ.Component { return templ.NopComponent }
-
-// View is not drawn yet.
-func (m CellForm) View() templ.Component { return templ.NopComponent }
-
-// View is not drawn yet.
 func (m PushPage) View() templ.Component { return templ.NopComponent }
 
 // View is not drawn yet.

@@ -104,3 +104,5 @@ func counted(n int, one, many string) string {
 	}
 	return grouped(n) + " " + many
 }
+
+func itoa64(n int64) string { return strconv.FormatInt(n, 10) }

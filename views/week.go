@@ -207,3 +207,189 @@ type AssignmentOption struct {
 	Project string
 	Task    string
 }
+
+// weekTitle is the range of a week: "23 – 29 November 2026".
+func weekTitle(w planner.Week) string {
+	first, last := w.Start.Time(), w.End().Time()
+	switch {
+	case first.Year() != last.Year():
+		return first.Format("2 January 2006") + " – " + last.Format("2 January 2006")
+	case first.Month() != last.Month():
+		return first.Format("2 January") + " – " + last.Format("2 January 2006")
+	default:
+		return first.Format("2") + " – " + last.Format("2 January 2006")
+	}
+}
+
+// dayName is a date as it is spoken: "Tuesday 24 November".
+func dayName(d planner.Date) string { return d.Format("Monday 2 January") }
+
+func beginTitle(b Begin) string {
+	if b.Connected {
+		return "A blank week"
+	}
+	return "Three ways to begin"
+}
+
+// shownDay is the day that narrow screens show first: today, or the first one.
+func (g *WeekGrid) shownDay() int {
+	for i := range g.Days {
+		if g.Days[i].Today {
+			return i
+		}
+	}
+	return 0
+}
+
+// class tells the style sheet which column is today, if one is.
+func (g *WeekGrid) class() string {
+	for i := range g.Days {
+		if g.Days[i].Today {
+			return "grid t" + itoa(i)
+		}
+	}
+	return "grid"
+}
+
+// class marks a day in the head of its column.
+func (d *Day) class() string {
+	switch {
+	case d.Planned > d.Capacity:
+		return "day over"
+	case d.Capacity == 0:
+		return "day off"
+	default:
+		return "day"
+	}
+}
+
+// load is planned time beside capacity: "5:30 of 7:00".
+func (g *WeekGrid) load(d *Day) string {
+	if d.Capacity == 0 && d.Planned == 0 {
+		return "–"
+	}
+	if d.Capacity == 0 {
+		return g.Format.Format(d.Planned)
+	}
+	return g.Format.Format(d.Planned) + " of " + g.Format.Format(d.Capacity)
+}
+
+// free is what is left of a day, in words.
+func (g *WeekGrid) free(d *Day) string {
+	switch {
+	case d.Capacity == 0:
+		return "day off"
+	case d.Planned > d.Capacity:
+		return g.Format.Format(d.Planned-d.Capacity) + " over"
+	case d.Planned == d.Capacity:
+		return "full"
+	default:
+		return g.Format.Format(d.Capacity-d.Planned) + " free"
+	}
+}
+
+// blank reports whether the cell shows nothing but its input.
+func (c *Cell) blank() bool {
+	return c.State == CellBlank && c.Tracked == 0 && c.Planned == 0 && c.Note == "" && c.Error == "" && !c.Running
+}
+
+// stored is the planned time as text, empty for none.
+func (c *Cell) stored(f planner.DurationFormat) string {
+	if c.Planned == 0 {
+		return ""
+	}
+	return f.Format(c.Planned)
+}
+
+// value is what the input holds: what was typed if it was refused.
+func (c *Cell) value(f planner.DurationFormat) string {
+	if c.Error != "" {
+		return c.Typed
+	}
+	return c.stored(f)
+}
+
+func (c *Cell) tdClass(d *Day) string {
+	if c.State == CellBlank && d.Locked != "" {
+		return CellLocked.class()
+	}
+	return c.State.class()
+}
+
+// label is the accessible name of the input: "Acme Website Design, Tuesday 24
+// November, planned 1 hour 30".
+func (c *Cell) label(r *Row, d *Day) string {
+	label := r.Client + " " + r.Project + " " + r.Task + ", " + dayName(d.Date) + ", "
+	if c.Planned == 0 {
+		label += "nothing planned"
+	} else {
+		label += "planned " + c.Planned.Words()
+	}
+	if d.Locked != "" && c.State != CellLocked {
+		label += ", locked"
+	}
+	return label
+}
+
+func (c *Cell) trackedClass() string {
+	if c.Running {
+		return "t running"
+	}
+	return "t"
+}
+
+func (c *Cell) linkClass() string {
+	if c.Note != "" {
+		return "d n"
+	}
+	return "d"
+}
+
+// title is the hint over the link: why, and the note.
+func (c *Cell) title() string {
+	switch {
+	case c.Why != "" && c.Note != "":
+		return c.Why + "\n" + c.Note
+	case c.Why != "":
+		return c.Why
+	default:
+		return c.Note
+	}
+}
+
+// shown is the visible word of the state. What is only planned, or blank, has
+// none: its mark says so.
+func (c *Cell) shown() string {
+	if c.State == CellChanged {
+		return "changed"
+	}
+	if c.State == CellPlanned {
+		return ""
+	}
+	return c.State.Word()
+}
+
+// hidden is the link's text where no word is shown.
+func (c *Cell) hidden() string {
+	word := "details"
+	if c.Note != "" {
+		word = "note and details"
+	}
+	if c.State == CellPlanned {
+		return "planned, " + word
+	}
+	return word
+}
+
+// difference is tracked against planned, in words, where both are known.
+func (c *Cell) difference(f planner.DurationFormat) string {
+	tracked := c.Tracked.Minutes()
+	switch {
+	case tracked == 0 || c.Planned == 0 || tracked == c.Planned:
+		return ""
+	case tracked > c.Planned:
+		return f.Format(tracked-c.Planned) + " over"
+	default:
+		return f.Format(c.Planned-tracked) + " under"
+	}
+}
