@@ -81,3 +81,30 @@ type TableCell struct {
 	URL  string
 	Tone FlashKind // good, bad, or none
 }
+
+// class is the mark of a job's state.
+func (j *Job) class() string {
+	switch {
+	case j.Good && !j.Finished.IsZero():
+		return "s-sent"
+	case j.Good:
+		return "s-waiting"
+	default:
+		return "s-needs"
+	}
+}
+
+func columnClass(c Column) string {
+	if c.Numbers {
+		return "num"
+	}
+	return "text"
+}
+
+// cellClass is the class of the i-th column; further cells are text.
+func (p AdminTablePage) cellClass(i int) string {
+	if i < len(p.Columns) {
+		return columnClass(p.Columns[i])
+	}
+	return "text"
+}

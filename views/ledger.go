@@ -127,3 +127,33 @@ type Attempt struct {
 	Latency   string // "240 ms"
 	RequestID string // Harvest's
 }
+
+// retryPath is the owner's address, or the admin's where owners are shown.
+func (w *Write) retryPath() string {
+	if w.Owner != "" {
+		return AdminRetryWritePath(w.ID)
+	}
+	return RetryWritePath(w.ID)
+}
+
+func attemptClass(a Attempt) string {
+	if a.Good {
+		return "good"
+	}
+	return "bad"
+}
+
+// facts are the small print of an attempt: "status 503 · 240 ms · request abc".
+func (a Attempt) facts() string {
+	facts := "no answer"
+	if a.Status != 0 {
+		facts = "status " + itoa(a.Status)
+	}
+	if a.Latency != "" {
+		facts += " · " + a.Latency
+	}
+	if a.RequestID != "" {
+		facts += " · request " + a.RequestID
+	}
+	return facts
+}

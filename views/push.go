@@ -61,3 +61,59 @@ type PushLine struct {
 func (l PushLine) Tickable() bool {
 	return l.Action != PushSkip && l.Action != PushBlocked
 }
+
+func (p PushPage) heading() string {
+	if p.Day != nil {
+		return "Push " + dayName(*p.Day) + " to Harvest"
+	}
+	return "Push the week to Harvest"
+}
+
+// span is what the page is about, in the middle of a sentence.
+func (p PushPage) span() string {
+	if p.Day != nil {
+		return "on this day"
+	}
+	return "in this week"
+}
+
+func (p PushPage) lines() int {
+	n := 0
+	for i := range p.Days {
+		n += len(p.Days[i].Lines)
+	}
+	return n
+}
+
+// sendable reports whether any line can be ticked at all.
+func (p PushPage) sendable() bool {
+	for i := range p.Days {
+		for j := range p.Days[i].Lines {
+			if p.Days[i].Lines[j].Tickable() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// word is what the line would do, in a word.
+func (l *PushLine) word() string {
+	switch l.Action {
+	case PushCreate:
+		return "Create"
+	case PushUpdate:
+		return "Change"
+	case PushDelete:
+		return "Delete"
+	case PushSkip:
+		return "Skip"
+	default:
+		return "Blocked"
+	}
+}
+
+// label is the accessible name of the tick box.
+func (l *PushLine) label(d planner.Date) string {
+	return l.word() + " " + l.Client + " " + l.Project + " " + l.Task + ", " + dayName(d) + ", " + l.After.Minutes().Words()
+}

@@ -64,3 +64,14 @@ type Connection struct {
 type Setting struct {
 	Name, Value string
 }
+
+func (b HarvestBrief) link() string {
+	if b.Connected {
+		return "Look at the connection"
+	}
+	return "Connect Harvest"
+}
+
+func (c Connection) waiting() string {
+	return counted(c.Waiting, "change has", "changes have") + " not reached Harvest yet. Disconnecting keeps them here, unsent."
+}
