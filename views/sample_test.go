@@ -1,0 +1,335 @@
+package views_test
+
+import (
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"furrow/ledger"
+	"furrow/planner"
+	"furrow/views"
+)
+
+// The sample week: Monday 23 November 2026, seen on Wednesday.
+func sampleWeek() planner.Week {
+	return planner.Week{Start: planner.NewDate(2026, time.November, 23)}
+}
+
+func chrome(title string, active views.Nav) views.Chrome {
+	return views.Chrome{
+		Title: title, UserName: "Ida Berg", Email: "ida@example.org", IsAdmin: true, Active: active,
+		Assets:     views.Assets{CSS: "/static/app.css", HTMX: "/static/htmx.min.js", Script: "/static/app.js", Icon: "/static/icon.svg"},
+		SandboxBar: &views.SandboxBar{Mode: views.OutageWell, Next: "/weeks/2026-11-23"},
+	}
+}
+
+func stranger(title string) views.Chrome {
+	c := chrome(title, views.NavNone)
+	c.UserName, c.Email, c.IsAdmin, c.SandboxBar = "", "", false, nil
+	return c
+}
+
+func at(text string) views.Moment {
+	return views.Moment{ISO: "2026-11-25T13:32:00Z", Text: text}
+}
+
+func bare(capacities ...planner.Minutes) views.WeekGrid {
+	g := views.WeekGrid{Week: sampleWeek(), Format: planner.HoursMinutes, Version: 4107}
+	for i := range g.Days {
+		g.Days[i] = views.Day{Date: g.Week.Day(i), Capacity: capacities[i], Today: i == 2}
+		g.Capacity += capacities[i]
+	}
+	return g
+}
+
+func workdays() []planner.Minutes { return []planner.Minutes{420, 420, 420, 420, 360, 0, 0} }
+
+// sum fills the totals of a grid from its cells.
+func sum(g *views.WeekGrid) {
+	for c := range g.Clients {
+		client := &g.Clients[c]
+		for r := range client.Rows {
+			row := &client.Rows[r]
+			row.Client, row.Hue = client.Name, client.Hue
+			for i := range row.Cells {
+				row.Planned += row.Cells[i].Planned
+				row.Tracked += row.Cells[i].Tracked
+				g.Days[i].Planned += row.Cells[i].Planned
+				g.Days[i].Tracked += row.Cells[i].Tracked
+			}
+			client.Planned += row.Planned
+			client.Tracked += row.Tracked
+		}
+		g.Planned += client.Planned
+		g.Tracked += client.Tracked
+	}
+}
+
+func plan(m planner.Minutes) views.Cell {
+	return views.Cell{Planned: m, State: views.CellPlanned}
+}
+
+func sent(m planner.Minutes) views.Cell {
+	return views.Cell{Planned: m, Tracked: m.Hours(), State: views.CellInHarvest}
+}
+
+func typicalGrid() views.WeekGrid {
+	g := bare(workdays()...)
+	question, choices := views.AskHoursOrMinutes(20)
+	g.Clients = []views.ClientRows{
+		{Key: "11", Name: "Acme", Hue: 1, Rows: []views.Row{
+			{Key: "4021-8801", Project: "Website", Task: "Design", Cells: [7]views.Cell{
+				sent(90), {Planned: 90, Tracked: 200, State: views.CellInHarvest, Note: "Header and footer, second round"},
+				plan(120), plan(120), {}, {}, {},
+			}},
+			{Key: "4021-8802", Project: "Website", Task: "Programming", Cells: [7]views.Cell{
+				sent(150),
+				{Planned: 180, State: views.CellWaiting, When: at("14:32"), Why: "Harvest did not answer (503). Safe here. Next try 14:32."},
+				{Planned: 120, Tracked: 75, State: views.CellPlanned, Running: true},
+				{Planned: 0, Typed: "20", Error: question, Choices: choices},
+				plan(240), {}, {},
+			}},
+			{Key: "4022-8810", Project: "Support retainer", Task: "Meetings", Cells: [7]views.Cell{
+				sent(30), {}, plan(30), {}, plan(30), {}, {},
+			}},
+		}},
+		{Key: "12", Name: "Birch & Sons", Hue: 4, Rows: []views.Row{
+			{Key: "4030-8801", Project: "Consulting", Task: "Workshop", Cells: [7]views.Cell{
+				{Planned: 120, State: views.CellNeedsYou, Why: "Harvest refused it: the project is archived. Choose another project, or give it up."},
+				{Planned: 60, State: views.CellUncertain, Why: "The answer got lost. Being looked up, nothing is sent twice.", When: at("14:33")},
+				plan(60), plan(180), {}, {}, {},
+			}},
+			{Key: "4031-8802", Project: "Rebrand", Task: "Concept", Cells: [7]views.Cell{
+				{}, {Planned: 60, Tracked: 150, State: views.CellChanged, Why: "Changed in Harvest to 1:30."},
+				plan(90), {Typed: "abc", Error: "That is not a time. Try 1:30, 1.5 or 90m."}, {}, {}, {},
+			}},
+		}},
+		{Key: "13", Name: "Cedar Collective", Hue: 8, Rows: []views.Row{
+			{Key: "4040-8801", Project: "Annual report", Task: "Writing", NotPlanned: true, Cells: [7]views.Cell{
+				{Tracked: 125}, {}, {Tracked: 50}, {}, {}, {}, {},
+			}},
+			{Key: "4040-8811", Project: "Annual report", Task: "Editing", Removable: true},
+		}},
+	}
+	sum(&g)
+	g.Days[0].Locked = "The timesheet of this day is approved."
+	g.Days[1].Sendable, g.Days[2].Sendable, g.Sendable = 2, 4, 6
+	return g
+}
+
+func bigGrid() views.WeekGrid {
+	g := bare(workdays()...)
+	names := []string{"Acme", "Birch & Sons", "Cedar Collective", "Dune Studio", "Elm Street Press", "Fjord Labs"}
+	for c, name := range names {
+		client := views.ClientRows{Key: string(rune('a' + c)), Name: name, Hue: c * 2}
+		for r := range 10 {
+			row := views.Row{
+				Key:     "40" + string(rune('1'+c)) + string(rune('0'+r)) + "-88" + string(rune('0'+r)) + "1",
+				Project: []string{"Website relaunch", "Support", "Annual report"}[r%3], Task: []string{"Design", "Programming", "Meetings", "Writing"}[r%4],
+			}
+			for i := range 5 {
+				switch (c + r + i) % 5 {
+				case 0:
+					row.Cells[i] = sent(planner.Minutes(30 + 15*i))
+				case 1:
+					row.Cells[i] = plan(planner.Minutes(60 + 15*i))
+				}
+			}
+			client.Rows = append(client.Rows, row)
+		}
+		g.Clients = append(g.Clients, client)
+	}
+	sum(&g)
+	return g
+}
+
+func longGrid() views.WeekGrid {
+	g := bare(workdays()...)
+	long := "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+	g.Clients = []views.ClientRows{{Key: "9", Name: long + " <script>alert(1)</script>", Hue: 7, Rows: []views.Row{
+		{Key: "1-1", Project: long, Task: strings.Repeat("Very long task name ", 6), Cells: [7]views.Cell{
+			{Planned: 1440, Tracked: 2399, State: views.CellInHarvest, Note: strings.Repeat("note ", 60) + `"quoted" & <b>bold</b>`}, plan(90), {}, {}, {}, {}, {},
+		}},
+	}}}
+	sum(&g)
+	return g
+}
+
+func addRow() views.AddRow {
+	return views.AddRow{Week: sampleWeek(), Clients: []views.ClientAssignments{
+		{Name: "Acme", Assignments: []views.AssignmentOption{{Value: "4021:8803", Project: "Website", Task: "Review"}, {Value: "4022:8801", Project: "Support retainer", Task: "Design"}}},
+		{Name: "Birch & Sons", Assignments: []views.AssignmentOption{{Value: "4030:8810", Project: "Consulting", Task: "Meetings"}}},
+	}}
+}
+
+func done() views.SyncStatus {
+	return views.SyncStatus{Week: sampleWeek(), Phase: views.SyncDone, At: at("14:31")}
+}
+
+func sampleWrites() []views.Write {
+	line := views.WriteLine{Op: ledger.OpCreate, Amount: "1:30", Client: "Acme", Project: "Website", Task: "Design", Hue: 1, Date: sampleWeek().Day(1), Note: "Header and footer"}
+	attempts := []views.Attempt{
+		{At: at("14:30"), What: "Create the entry", Outcome: "Harvest did not answer (503).", Status: 503, Latency: "240 ms", RequestID: "f3a9"},
+		{At: at("14:31"), What: "Look for the entry", Outcome: "It is not there, so it can be sent again.", Good: true, Status: 200, Latency: "180 ms", RequestID: "f3b0"},
+	}
+	w := func(id int64, state ledger.State, why string) views.Write {
+		return views.Write{ID: id, Line: line, State: state, Why: why, Queued: at("14:29"), Attempts: attempts}
+	}
+	waiting := w(41, ledger.Retry, "Harvest did not answer (503). The change is safe here.")
+	waiting.NextTry, waiting.CanRetry = at("14:32"), true
+	doneWrite := w(40, ledger.Done, "")
+	doneWrite.EntryID, doneWrite.EntryURL, doneWrite.Finished = 636709355, "https://example.harvestapp.com/time/636709355", at("14:30")
+	refused := w(39, ledger.Rejected, "Harvest refused it: the project is archived. Choose another project, or give it up.")
+	refused.Message, refused.CanRetry, refused.CanDrop = "Project is archived & closed <for good>", true, true
+	unsure := w(38, ledger.Uncertain, "The answer got lost. It is looked up before anything is sent again.")
+	unsure.Line.Op, unsure.Line.Amount = ledger.OpUpdate, "2:00"
+	gone := w(37, ledger.Conflict, "Somebody deleted the entry in Harvest.")
+	gone.Line.Op, gone.Line.Amount = ledger.OpDelete, ""
+	return []views.Write{waiting, doneWrite, refused, unsure, gone, w(36, ledger.Superseded, "A later change of the same entry took its place.")}
+}
+
+func states() []views.Option {
+	return []views.Option{
+		{Value: "", Label: "All", Selected: true, Count: 1284}, {Value: views.LedgerWaiting, Label: "Waiting", Count: 3},
+		{Value: views.LedgerUncertain, Label: "Uncertain", Count: 1}, {Value: views.LedgerNeedsYou, Label: "Needs you", Count: 1},
+		{Value: views.LedgerChanged, Label: "Changed in Harvest", Count: 1}, {Value: views.LedgerSent, Label: "In Harvest", Count: 1278},
+	}
+}
+
+func pushPage() views.PushPage {
+	week := sampleWeek()
+	return views.PushPage{
+		Chrome: chrome("Push the week", views.NavWeek), Week: week, Format: planner.HoursMinutes, MutationID: "7d1c", Connected: true, Total: 210, Ticked: 2,
+		Days: []views.PushDay{
+			{Date: week.Day(0), Locked: "The timesheet of this day is approved.", Lines: []views.PushLine{
+				{Value: "a", Action: views.PushBlocked, Client: "Birch & Sons", Project: "Consulting", Task: "Workshop", Hue: 4, Planned: 120, After: 200, Reason: "The day is approved in Harvest. Ask an administrator to reopen it."},
+			}},
+			{Date: week.Day(1), Lines: []views.PushLine{
+				{Value: "b", Action: views.PushCreate, Ticked: true, Client: "Acme", Project: "Website", Task: "Design", Hue: 1, Planned: 90, After: 150, Note: "Header and footer, second round", Money: "+€180.00"},
+				{Value: "c", Action: views.PushUpdate, Ticked: true, Client: "Acme", Project: "Website", Task: "Programming", Hue: 1, Planned: 120, Before: 100, After: 200, Money: "+€120.00"},
+				{Value: "d", Action: views.PushSkip, Client: "Cedar Collective", Project: "Annual report", Task: "Writing", Hue: 8, Planned: 75, Before: 125, After: 125, Reason: "Already tracked."},
+			}},
+			{Date: week.Day(4), Future: true, Lines: []views.PushLine{
+				{Value: "e", Action: views.PushCreate, Client: "Acme", Project: "Website", Task: "Programming", Hue: 1, Planned: 240, After: 400, Money: "+€480.00"},
+				{Value: "f", Action: views.PushDelete, Client: "Acme", Project: "Support retainer", Task: "Meetings", Hue: 1, Before: 50, Money: "−€60.00"},
+			}},
+		},
+	}
+}
+
+func cellForm() views.CellForm {
+	g := typicalGrid()
+	return views.CellForm{
+		Week: g.Week, Day: 1, Row: g.Clients[0].Rows[0], Format: g.Format, Version: g.Version,
+		Entries: []views.CellEntry{{ID: 636709355, URL: "https://example.harvestapp.com/time/636709355", Hours: 150, Notes: "Header", Ours: true}, {ID: 636709356, Hours: 50, Notes: "Phone call"}},
+		Writes:  []views.WriteBrief{{ID: 40, Line: sampleWrites()[1].Line, State: ledger.Done, At: at("14:30")}},
+	}
+}
+
+// samples are all pages and components in their states, by golden file name.
+func samples() map[string]templ.Component {
+	week := sampleWeek()
+	page := func(change func(*views.WeekPage)) templ.Component {
+		p := views.WeekPage{Chrome: chrome("Week of 23 November", views.NavWeek), Week: week, IsThisWeek: true, Status: done(), Grid: typicalGrid(), AddRow: addRow()}
+		if change != nil {
+			change(&p)
+		}
+		return p.View()
+	}
+	typical := typicalGrid()
+	running := views.SyncStatus{Week: week, Phase: views.SyncRunning, Page: 3, Pages: 11, Entries: 5412, Poll: views.SyncStatusURL(week, "s1")}
+	down := views.SyncStatus{Week: week, Phase: views.SyncFailed, At: at("14:02"), Waiting: 3, Unsure: 1, NeedsYou: 1, Sentence: "Harvest did not answer (503). 3 changes are safe here. Next try 14:32.", Poll: views.SyncStatusURL(week, "s2")}
+	profile := views.SettingsPage{
+		Chrome: chrome("Settings", views.NavSettings), Email: "ida@example.org",
+		WeekStarts:      []views.Option{{Label: "From Harvest (Monday)", Selected: true}, {Value: "sunday", Label: "Sunday"}},
+		DurationFormats: []views.Option{{Label: "From Harvest (1:30)", Selected: true}, {Value: "decimal", Label: "1.5"}},
+		TimeZones:       []views.Option{{Label: "From Harvest (Europe/Berlin)", Selected: true}, {Value: "Europe/Oslo", Label: "Europe/Oslo"}},
+		Tokens:          []views.APIToken{{ID: 1, Name: "laptop", Created: at("2 Nov, 10:00"), LastUsed: at("14:00")}, {ID: 2, Name: "phone", Created: at("3 Nov, 10:00")}},
+		Harvest:         views.HarvestBrief{Connected: true, Account: "Berg Studio"},
+	}
+	profileNew := profile
+	profileNew.NewToken = "frw_3fJ2mZ0sample"
+	profileNew.Harvest = views.HarvestBrief{Sentence: "Harvest no longer accepts the token. Connect again."}
+	profileNew.Password = views.Fields{Errors: planner.FieldErrors{"current_password": "That is not your password."}}
+	harvest := views.HarvestPage{Chrome: chrome("Harvest", views.NavSettings), Connection: &views.Connection{
+		Account: "Berg Studio", AccountID: 1001, AccountURL: "https://bergstudio.harvestapp.com", User: "Ida Berg", UserEmail: "ida@example.org",
+		TakenOver: []views.Setting{{Name: "Week starts on", Value: "Monday"}, {Name: "Time zone", Value: "Europe/Berlin"}, {Name: "Hours", Value: "1:30"}, {Name: "Capacity", Value: "35:00 a week"}},
+		LastSync:  at("14:31"), Since: at("2 Nov, 10:00"), Waiting: 3,
+	}}
+	broken := harvest
+	lost := *harvest.Connection
+	lost.Broken = "Harvest no longer accepts the token. Connect again; 3 changes are safe here."
+	broken.Connection = &lost
+	adminWrites := sampleWrites()[:3]
+	for i := range adminWrites {
+		adminWrites[i].Owner = "ida@example.org"
+	}
+	none := pushPage()
+	none.Days, none.Ticked, none.Total = nil, 0, 0
+	refusedPush := pushPage()
+	day := week.Day(1)
+	refusedPush.Day, refusedPush.Error = &day, "The plan changed in another tab meanwhile. Look again, then send."
+	offline := pushPage()
+	offline.Connected = false
+	badCell := cellForm()
+	badCell.Fields = views.Fields{Values: map[string]string{"planned": "abc", "note": "x"}, Errors: planner.FieldErrors{"planned": "That is not a time. Try 1:30, 1.5 or 90m."}}
+	change := views.WeekChange{Grid: typical, Clients: []views.ClientRows{typical.Clients[0]}, Say: "1 cell saved."}
+	change.Clients[0].Rows = change.Clients[0].Rows[:1]
+	withFlash := func(c views.Chrome, kind views.FlashKind, text string) views.Chrome {
+		c.Flash = &views.Flash{Kind: kind, Text: text}
+		return c
+	}
+	return map[string]templ.Component{
+		"setup":       views.SetupPage{Chrome: stranger("Welcome"), NeedsToken: true}.View(),
+		"setup_error": views.SetupPage{Chrome: stranger("Welcome"), Fields: views.Fields{Values: map[string]string{"email": "ida@"}, Errors: planner.FieldErrors{"email": "That is not an email address.", "password": "Use at least 12 characters."}}}.View(),
+		"login":       views.LoginPage{Chrome: stranger("Log in"), Next: "/week"}.View(),
+		"login_error": views.LoginPage{Chrome: stranger("Log in"), Next: "/week", Fields: views.Fields{Values: map[string]string{"email": "ida@example.org"}, Errors: planner.FieldErrors{"": "Email or password is wrong."}}}.View(),
+		"week":        page(nil),
+		"week_empty": page(func(p *views.WeekPage) {
+			p.Grid, p.Begin, p.AddRow, p.Status = bare(workdays()...), &views.Begin{Sandbox: true}, views.AddRow{Week: week}, views.SyncStatus{Week: week}
+		}),
+		"week_blank": page(func(p *views.WeekPage) {
+			p.Grid, p.Begin, p.IsThisWeek = bare(workdays()...), &views.Begin{Connected: true}, false
+			p.Grid.Days[2].Today = false
+		}),
+		"week_syncing": page(func(p *views.WeekPage) {
+			p.Status = running
+			p.Chrome = withFlash(p.Chrome, views.FlashNote, "A sync is already running.")
+		}),
+		"week_down": page(func(p *views.WeekPage) {
+			p.Status = down
+			p.Chrome.SandboxBar.Mode = views.Outage503
+			p.Chrome = withFlash(p.Chrome, views.FlashBad, "One cell was not stored. It is marked below.")
+		}),
+		"week_long":         page(func(p *views.WeekPage) { p.Grid = longGrid() }),
+		"week_big":          page(func(p *views.WeekPage) { p.Grid = bigGrid() }),
+		"week_decimal":      page(func(p *views.WeekPage) { p.Grid = typicalGrid(); p.Grid.Format = planner.Decimal; p.Chrome.Theme = "dark" }),
+		"week_change":       change.View(),
+		"live_rows":         views.LivePartial{Status: down, Change: &change}.View(),
+		"live_grid":         views.LivePartial{Status: done(), Grid: &typical}.View(),
+		"cell":              views.CellPage{Chrome: chrome("Cell", views.NavWeek), Form: cellForm()}.View(),
+		"cell_error":        badCell.View(),
+		"push":              pushPage().View(),
+		"push_refused":      refusedPush.View(),
+		"push_nothing":      none.View(),
+		"push_offline":      offline.View(),
+		"ledger":            views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), States: states(), Writes: sampleWrites(), Older: views.LedgerURL("", "36")}.View(),
+		"ledger_empty":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), States: states()}.View(),
+		"write":             views.WritePage{Chrome: chrome("Write 39", views.NavLedger), Write: sampleWrites()[2]}.View(),
+		"settings":          profile.View(),
+		"settings_error":    profileNew.View(),
+		"harvest":           harvest.View(),
+		"harvest_broken":    broken.View(),
+		"harvest_connect":   views.HarvestPage{Chrome: chrome("Harvest", views.NavSettings), Sandbox: true, OAuthURL: "/settings/harvest/oauth", Fields: views.Fields{Values: map[string]string{"account_id": "1001"}, Errors: planner.FieldErrors{"token": "Harvest does not accept this token."}}}.View(),
+		"admin_writes":      views.AdminWritesPage{Chrome: chrome("Writes", views.NavAdmin), States: states(), Writes: adminWrites, Retryable: 2}.View(),
+		"admin_jobs":        views.AdminJobsPage{Chrome: chrome("Jobs", views.NavAdmin), States: states(), Retryable: 1, Jobs: []views.Job{{ID: 9, Kind: "harvest_push", Queue: "default", Args: `{"connection_id":1}`, State: "retryable", Attempt: 3, MaxAttempts: 25, Created: at("14:00"), Scheduled: at("14:40"), CanRetry: true, Errors: []views.JobError{{At: at("14:20"), Text: "store: connection reset"}}}, {ID: 8, Kind: "harvest_pull", Queue: "default", Args: `{"sync_run_id":4}`, State: "completed", Good: true, Attempt: 1, MaxAttempts: 25, Created: at("13:00"), Finished: at("13:01"), Conflict: "It has already ended."}}}.View(),
+		"admin_jobs_empty":  views.AdminJobsPage{Chrome: chrome("Jobs", views.NavAdmin), States: states()}.View(),
+		"admin_audit":       views.AdminTablePage{Chrome: chrome("Audit", views.NavAdmin), Tab: views.AdminAudit, Heading: "Audit", Columns: []views.Column{{Name: "When"}, {Name: "Who"}, {Name: "What"}, {Name: "Rows", Numbers: true}}, Rows: [][]views.TableCell{{{Text: "14:32"}, {Text: "ida@example.org"}, {Text: "Retried all rejected writes", URL: "/admin/writes?state=needs-you"}, {Text: "3"}}}}.View(),
+		"admin_connections": views.AdminTablePage{Chrome: chrome("Connections", views.NavAdmin), Tab: views.AdminConnections, Heading: "Connections", Intro: "Who is connected with which account.", Columns: []views.Column{{Name: "User"}, {Name: "Account"}, {Name: "State"}}, Rows: [][]views.TableCell{{{Text: "ida@example.org"}, {Text: "Berg Studio (1001)"}, {Text: "good", Tone: views.FlashGood}}, {{Text: "jon@example.org"}, {Text: "Berg Studio (1001)"}, {Text: "access revoked", Tone: views.FlashBad}}}}.View(),
+		"admin_users_empty": views.AdminTablePage{Chrome: chrome("Users", views.NavAdmin), Tab: views.AdminUsers, Heading: "Users", Empty: "Nobody yet."}.View(),
+		"error":             views.ErrorPage{Chrome: chrome("Not found", views.NavNone), Status: 404, Title: "There is nothing here", Sentence: "The address may be mistyped, or what was here is gone.", RequestID: "01JF3"}.View(),
+		"error_stranger":    views.ErrorPage{Chrome: stranger("Error"), Status: 500, Title: "Something broke on our side", Sentence: "Nothing you typed was lost. Try again in a moment.", RequestID: "01JF3"}.View(),
+		"error_fragment":    views.ErrorFragment{Sentence: "You are logged out. Your text is still here.", URL: "/login", Link: "Log in", RequestID: "01JF4"}.View(),
+	}
+}
