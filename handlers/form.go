@@ -1,0 +1,53 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"furrow/planner"
+	"furrow/views"
+)
+
+// form is what was posted, as it was typed.
+type form struct {
+	url.Values
+}
+
+// text returns a field without the blanks around it.
+func (f form) text(name string) string { return strings.TrimSpace(f.Get(name)) }
+
+// fields returns the named fields as they were typed, with what is wrong, to
+// show the form again. Secrets are not to be named.
+func (f form) fields(errs planner.FieldErrors, names ...string) views.Fields {
+	values := make(map[string]string, len(names))
+	for _, name := range names {
+		values[name] = f.Get(name)
+	}
+	return views.Fields{Values: values, Errors: errs}
+}
+
+// readForm reads the fields of a posted form. Fields of the query are not among
+// them.
+func readForm(r *http.Request) (form, error) {
+	if err := r.ParseForm(); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return form{}, err
+		}
+		return form{}, fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	return form{r.PostForm}, nil
+}
+
+// pathID reads an id from the path. What is no id at all is not found either.
+func pathID(r *http.Request, name string) (int64, error) {
+	id, err := strconv.ParseInt(r.PathValue(name), 10, 64)
+	if err != nil || id <= 0 {
+		return 0, fmt.Errorf("%s in the path: %w", name, planner.ErrNotFound)
+	}
+	return id, nil
+}

@@ -1,0 +1,83 @@
+// Package handlers is the web side: the routes, what stands before them, the
+// reading of forms, the building of view models, and the answers to errors.
+//
+// A handler parses, acts and renders, and returns an error for everything that
+// went wrong; one table in errors.go turns errors into answers. It leaves
+// rules to packages planner and ledger, storage to db, and HTML to views.
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"furrow/db"
+	"furrow/ledger"
+	"furrow/views"
+)
+
+// Role is which part of the work a process does.
+type Role string
+
+// The roles. A worker serves no pages, only its health.
+const (
+	RoleAll    Role = "all"
+	RoleWeb    Role = "web"
+	RoleWorker Role = "worker"
+)
+
+// SandboxControl is the outage switch of the sandbox that runs in this process.
+// Modes are the values of [views.Outage].
+type SandboxControl interface {
+	Outage() string
+	SetOutage(mode string) error
+}
+
+// Deps is what the handlers need of the rest of the program.
+type Deps struct {
+	Store *db.Store
+	// Connect asks Harvest who the token belongs to. An accountID of 0 means the
+	// only account of the token.
+	Connect func(ctx context.Context, token ledger.Secret, accountID int64) (ledger.Account, error)
+	Sandbox SandboxControl // nil: there is none
+	Static  http.Handler   // serves everything under /static/
+	Assets  views.Assets
+	// PublicURL is where people reach the program. With https, cookies are
+	// Secure and browsers are told to stay with https.
+	PublicURL *url.URL
+	// SetupToken must be shown to make the first account; empty: not needed,
+	// because only this machine can reach the program.
+	SetupToken string
+	// TrustedProxies may tell the client's address in X-Forwarded-For.
+	TrustedProxies []netip.Prefix
+	Now            func() time.Time
+	Log            *slog.Logger
+	// Ready returns nil if the schema is current, the database answers and the
+	// queue runs.
+	Ready func(ctx context.Context) error
+	Role  Role // empty: RoleAll
+}
+
+// The limits of one request.
+const (
+	maxBody        = 1 << 20 // bytes of a request
+	maxHeader      = 16 << 10
+	requestTimeout = 10 * time.Second // for a handler, the database included
+)
+
+// NewServer returns a server for handler that slow or greedy clients cannot
+// hold up.
+func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,326 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"furrow/db"
+	"furrow/ledger"
+	"furrow/planner"
+	"furrow/views"
+)
+
+// handlerFunc answers a request, or returns why it could not. It changes the
+// session before it calls render, redirect or writeJSON, which store it.
+type handlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+// request is what is known of the request under way: its id for the log and
+// error pages, and who made it.
+type request struct {
+	id      string
+	pattern string
+	user    *db.User // nil: anonymous
+}
+
+type requestKey struct{}
+
+func requestOf(r *http.Request) *request {
+	if known, ok := r.Context().Value(requestKey{}).(*request); ok {
+		return known
+	}
+	return &request{}
+}
+
+// currentUser returns who made the request. Only for handlers behind user,
+// admin or api, which see to it that there is somebody.
+func currentUser(r *http.Request) db.User {
+	user := requestOf(r).user
+	if user == nil {
+		panic("handlers: the route " + requestOf(r).pattern + " asks for the user without requiring one")
+	}
+	return *user
+}
+
+// around puts everything that concerns all requests before the routes, from
+// the outside in: the log, recovery, headers, the cross-origin check, and the
+// limit of the body. The cross-origin check comes before anything reads the
+// session or the form.
+func (s *site) around(mux *http.ServeMux) http.Handler {
+	var h http.Handler = s.route(mux)
+	h = http.MaxBytesHandler(h, maxBody)
+	h = s.refuseCrossOrigin(h)
+	h = s.secureHeaders(h)
+	h = s.recoverPanics(h)
+	return s.logRequests(h)
+}
+
+// route answers with a route, or with our own pages if there is none.
+func (s *site) route(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		requestOf(r).pattern = pattern
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		// The mux has an answer of its own: let it speak into the void, and say it on our pages.
+		answer := voidWriter{header: http.Header{}}
+		h.ServeHTTP(&answer, r)
+		switch {
+		case answer.status == http.StatusMethodNotAllowed:
+			w.Header().Set("Allow", answer.header.Get("Allow"))
+			s.public(func(http.ResponseWriter, *http.Request) error { return errMethod }).ServeHTTP(w, r)
+		case answer.header.Get("Location") != "": // the same path, cleaned
+			h.ServeHTTP(w, r)
+		default:
+			s.public(func(http.ResponseWriter, *http.Request) error { return planner.ErrNotFound }).ServeHTTP(w, r)
+		}
+	})
+}
+
+// voidWriter keeps status and header of an answer and drops the rest.
+type voidWriter struct {
+	header http.Header
+	status int
+}
+
+func (v *voidWriter) Header() http.Header { return v.header }
+
+func (v *voidWriter) WriteHeader(status int) {
+	if v.status == 0 {
+		v.status = status
+	}
+}
+
+func (v *voidWriter) Write(b []byte) (int, error) {
+	v.WriteHeader(http.StatusOK)
+	return len(b), nil
+}
+
+// public serves everybody; it loads the session, so that the page knows who
+// is logged in.
+func (s *site) public(h handlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		personal(w)
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		ctx, err := s.sessions.load(ctx, r)
+		if err != nil {
+			s.fail(w, r, fmt.Errorf("load the session: %w", err))
+			return
+		}
+		r = r.WithContext(ctx)
+		if user, ok := s.sessions.user(ctx); ok {
+			requestOf(r).user = &user
+		}
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// user serves those who are logged in. Others are led to the login page; a
+// request that carries something typed is answered in a way that keeps it.
+func (s *site) user(h handlerFunc) http.Handler {
+	return s.public(func(w http.ResponseWriter, r *http.Request) error {
+		if requestOf(r).user != nil {
+			return h(w, r)
+		}
+		if wantsFragment(r) || r.Method != http.MethodGet && r.Method != http.MethodHead {
+			return errLoggedOut
+		}
+		return s.redirect(w, r, views.LoginURL(r.URL.RequestURI()))
+	})
+}
+
+// admin serves admins. To everybody else the address does not exist.
+func (s *site) admin(h handlerFunc) http.Handler {
+	return s.user(func(w http.ResponseWriter, r *http.Request) error {
+		if user := currentUser(r); !user.IsAdmin {
+			s.log.WarnContext(r.Context(), "admin page refused", "user", user.ID, "pattern", requestOf(r).pattern, "request", requestOf(r).id)
+			return planner.ErrNotFound
+		}
+		return h(w, r)
+	})
+}
+
+// api serves programs with an API token, and pages with their session.
+func (s *site) api(h handlerFunc) http.Handler {
+	bySession := s.public(func(w http.ResponseWriter, r *http.Request) error {
+		if requestOf(r).user == nil {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="furrow"`)
+			return errLoggedOut
+		}
+		return h(w, r)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, ok := bearer(r)
+		if !ok {
+			bySession.ServeHTTP(w, r)
+			return
+		}
+		personal(w)
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		user, err := s.tokenUser(ctx, token, s.now())
+		if errors.Is(err, planner.ErrNotFound) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="furrow", error="invalid_token"`)
+			err = errBadToken
+		}
+		if err == nil {
+			requestOf(r).user = &user
+			err = h(w, r.WithContext(s.sessions.empty(ctx)))
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+func bearer(r *http.Request) (ledger.Secret, bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return ledger.Secret(strings.TrimSpace(token)), ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// personal keeps an answer out of every cache.
+func personal(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Vary", "HX-Request")
+}
+
+// csp allows our own files and nothing else; no inline script or style.
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+func (s *site) secureHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", csp)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		if s.https {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// refuseCrossOrigin turns away what other sites make browsers send. Requests
+// without the headers of a browser pass; the cookie's SameSite guards those.
+func (s *site) refuseCrossOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	if s.origin != "" {
+		// Behind a proxy that changes Host, our own origin would look foreign.
+		if err := protection.AddTrustedOrigin(s.origin); err != nil {
+			s.log.Warn("the public URL is not an origin", "origin", s.origin)
+		}
+	}
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		personal(w)
+		s.fail(w, r, errCrossOrigin)
+	}))
+	return protection.Handler(next)
+}
+
+// recoverPanics answers 500 for a panic. The stack goes to the log alone.
+func (s *site) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(cause)
+			}
+			s.log.ErrorContext(r.Context(), "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()), "request", requestOf(r).id)
+			if answer, ok := w.(*recorder); ok && answer.status != 0 {
+				panic(http.ErrAbortHandler) // too late for a page: break the connection off
+			}
+			personal(w)
+			s.answer(w, r, unknownProblem())
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recorder notes the status and size of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	size   int
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.size += n
+	return n, err
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// logRequests names each request and writes one line about it. The line has
+// the route, not the address: paths and queries may carry secrets.
+func (s *site) logRequests(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		known := &request{id: newRequestID()}
+		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, known))
+		w.Header().Set("X-Request-Id", known.id)
+		answer := &recorder{ResponseWriter: w}
+		defer func() {
+			level := slog.LevelInfo
+			if quietRoutes(known.pattern) {
+				level = slog.LevelDebug
+			}
+			var userID int64
+			if known.user != nil {
+				userID = known.user.ID
+			}
+			s.log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("route", known.pattern),
+				slog.Int("status", answer.status), slog.Int("bytes", answer.size), slog.Duration("took", time.Since(start)),
+				slog.Int64("user", userID), slog.String("request", known.id))
+		}()
+		next.ServeHTTP(answer, r)
+	})
+}
+
+func quietRoutes(pattern string) bool {
+	return pattern == "GET /healthz" || pattern == "GET /readyz" || pattern == "GET /static/"
+}
+
+func newRequestID() string {
+	id := make([]byte, 8)
+	_, _ = rand.Read(id) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(id)
+}
+
+// originOf returns scheme and host of u.
+func originOf(u *url.URL) string {
+	if u == nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}

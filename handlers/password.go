@@ -1,0 +1,127 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+)
+
+// The length of a password in bytes. The upper end bounds the work of hashing.
+const (
+	minPassword = 12
+	maxPassword = 1024
+)
+
+// hashParams are OWASP's minimum for Argon2id, which a small machine can bear
+// several times at once: 19 MiB, two passes, one lane. A password whose hash
+// was made with others is hashed anew at the next login.
+func hashParams() *argon2id.Params {
+	return &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+}
+
+// HashPassword returns the form in which a password is stored.
+func HashPassword(password string) (string, error) {
+	hash, err := argon2id.CreateHash(password, hashParams())
+	if err != nil {
+		return "", fmt.Errorf("hash a password: %w", err)
+	}
+	return hash, nil
+}
+
+// PasswordProblem says in a sentence why the password cannot be chosen by the
+// user with the e-mail address; it is empty if it can.
+func PasswordProblem(password, email string) string {
+	switch {
+	case len(password) < minPassword:
+		return fmt.Sprintf("Use at least %d characters. A few words in a row are easy to remember.", minPassword)
+	case len(password) > maxPassword:
+		return fmt.Sprintf("Use at most %d characters.", maxPassword)
+	case strings.EqualFold(password, email):
+		return "Your e-mail address is the first thing anybody would try. Choose something else."
+	case easilyGuessed(password):
+		return "This is one of the first things anybody would try. Choose something else."
+	}
+	return ""
+}
+
+// easilyGuessed knows the passwords of twelve characters and more that head
+// the lists of leaked ones, and those made of one character.
+func easilyGuessed(password string) bool {
+	lower := strings.ToLower(password)
+	if strings.Trim(lower, lower[:1]) == "" {
+		return true
+	}
+	switch lower {
+	case "123456789012", "1234567890123", "passwordpassword", "password1234", "password12345", "qwertyuiop12",
+		"qwertyuiop123", "administrator", "letmeinletmein", "iloveyou1234", "1q2w3e4r5t6y":
+		return true
+	}
+	return false
+}
+
+// passwords hashes and compares, a few at a time: each takes 19 MiB.
+type passwords struct {
+	slots chan struct{}
+	dummy string // the hash of a password that nobody knows
+}
+
+// hashWait is how long a login waits for its turn.
+const hashWait = 5 * time.Second
+
+func newPasswords() *passwords {
+	dummy, err := HashPassword(rand.Text())
+	if err != nil {
+		panic(err) // cannot happen: crypto/rand ends the program instead of failing
+	}
+	return &passwords{slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), dummy: dummy}
+}
+
+// take waits for a turn; errBusy if there is none in time.
+func (p *passwords) take(ctx context.Context) (release func(), err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, hashWait, errBusy)
+	defer cancel()
+	select {
+	case p.slots <- struct{}{}:
+		return func() { <-p.slots }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait to hash a password: %w", context.Cause(ctx))
+	}
+}
+
+// hash is [HashPassword] in turn.
+func (p *passwords) hash(ctx context.Context, password string) (string, error) {
+	release, err := p.take(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	return HashPassword(password)
+}
+
+// check compares a password with a stored hash; an empty one, for a user who
+// does not exist, takes as long and never fits. outdated asks to store the
+// password's hash anew.
+func (p *passwords) check(ctx context.Context, password, hash string) (fits, outdated bool, err error) {
+	if len(password) > maxPassword {
+		return false, false, nil
+	}
+	known := hash != ""
+	if !known {
+		hash = p.dummy
+	}
+	release, err := p.take(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	defer release()
+	fits, params, err := argon2id.CheckHash(password, hash)
+	if err != nil {
+		return false, false, fmt.Errorf("compare a password: %w", err)
+	}
+	return fits && known, *params != *hashParams(), nil
+}
