@@ -120,7 +120,7 @@ func (s *SessionStore) FindCtx(ctx context.Context, tokenHash string) ([]byte, b
 		ID: *row.ID, Email: row.Email, IsAdmin: row.IsAdmin, CreatedAt: *row.CreatedAt,
 		WeekStart: row.WeekStart, TimeZone: row.TimeZone, DurationFormat: row.DurationFormat,
 		UsedWeekStart: row.UsedWeekStart, UsedTimeZone: row.UsedTimeZone,
-		UsedDurationFormat: row.UsedDurationFormat, UsedClock: row.UsedClock,
+		UsedDurationFormat: row.UsedDurationFormat, UsedClock: row.UsedClock, UsedCapacity: row.UsedCapacity,
 	}))
 	if err != nil {
 		return nil, false, fmt.Errorf("find session: %w", err)

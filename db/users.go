@@ -20,7 +20,7 @@ type User struct {
 	// Chosen overrides what the Harvest account says.
 	Chosen Preferences
 	// Profile is what is in force: the choice, then Harvest's setting, then the default.
-	Profile Profile
+	Profile planner.Profile
 }
 
 // Preferences are a user's own settings. Empty ones follow Harvest.
@@ -29,26 +29,6 @@ type Preferences struct {
 	TimeZone       string // IANA name
 	DurationFormat planner.DurationFormat
 }
-
-// Profile is how weeks, instants and durations are told to a user.
-type Profile struct {
-	WeekStart      time.Weekday
-	TimeZone       string // IANA name
-	Clock          string // "12h" or "24h"
-	DurationFormat planner.DurationFormat
-}
-
-// Location returns the zone of the profile; UTC if this machine does not know it.
-func (p Profile) Location() *time.Location {
-	zone, err := time.LoadLocation(p.TimeZone)
-	if err != nil {
-		return time.UTC
-	}
-	return zone
-}
-
-// Today returns the date that now falls on in the zone of the profile.
-func (p Profile) Today(now time.Time) planner.Date { return planner.DateOf(now.In(p.Location())) }
 
 // UserSummary is a user in the list of all.
 type UserSummary struct {
@@ -233,9 +213,9 @@ func (s *Store) ChangePassword(ctx context.Context, userID int64, passwordHash s
 func userOf(row dbgen.UserByIDRow) User {
 	u := User{
 		ID: row.ID, Email: row.Email, IsAdmin: row.IsAdmin, Created: row.CreatedAt,
-		Profile: Profile{
+		Profile: planner.Profile{
 			WeekStart: time.Weekday(row.UsedWeekStart), TimeZone: row.UsedTimeZone, Clock: row.UsedClock,
-			DurationFormat: planner.DurationFormat(row.UsedDurationFormat),
+			DurationFormat: planner.DurationFormat(row.UsedDurationFormat), WeeklyCapacity: planner.Minutes(row.UsedCapacity),
 		},
 	}
 	if row.WeekStart != nil {

@@ -81,7 +81,7 @@ func (h *authHandler) login(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Retry-After", seconds(wait))
 		return again(http.StatusTooManyRequests, "That were too many tries. Wait "+waitWords(wait)+", then try again.")
 	case errors.Is(err, planner.ErrNotFound):
-		return again(http.StatusUnprocessableEntity, "The e-mail address and the password do not fit together.")
+		return again(http.StatusUnprocessableEntity, "The email address and the password do not fit together.")
 	case err != nil:
 		return err
 	}

@@ -42,7 +42,7 @@ func PasswordProblem(password, email string) string {
 	case len(password) > maxPassword:
 		return fmt.Sprintf("Use at most %d characters.", maxPassword)
 	case strings.EqualFold(password, email):
-		return "Your e-mail address is the first thing anybody would try. Choose something else."
+		return "Your email address is the first thing anybody would try. Choose something else."
 	case easilyGuessed(password):
 		return "This is one of the first things anybody would try. Choose something else."
 	}

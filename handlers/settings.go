@@ -31,8 +31,13 @@ func (h *settingsHandler) page(w http.ResponseWriter, r *http.Request, status in
 	if err != nil {
 		return err
 	}
+	connection, err := h.store.Connection(r.Context(), user.ID)
+	if err != nil && !errors.Is(err, planner.ErrNotFound) {
+		return err
+	}
 	page := with
 	page.Email = user.Email
+	page.Harvest = harvestBrief(connection)
 	choice := preferencesFormOf(user.Chosen)
 	if with.Profile.Bad() {
 		choice = preferencesForm{with.Profile.Value("week_start"), with.Profile.Value("time_zone"), with.Profile.Value("duration_format")}
@@ -45,7 +50,20 @@ func (h *settingsHandler) page(w http.ResponseWriter, r *http.Request, status in
 	return h.render(w, r, status, page.View())
 }
 
-func apiTokens(tokens []db.APIToken, profile db.Profile, now time.Time) []views.APIToken {
+// harvestBrief tells a connection in one line; the zero one is none.
+func harvestBrief(c ledger.Connection) views.HarvestBrief {
+	brief := views.HarvestBrief{Account: c.Account.CompanyName}
+	switch c.State {
+	case ledger.Connected:
+		brief.Connected = true
+	case ledger.NeedsReauth:
+		brief.Sentence = "Harvest no longer accepts the token. Connect again; what waits to be sent stays safe here."
+	case ledger.Disconnected:
+	}
+	return brief
+}
+
+func apiTokens(tokens []db.APIToken, profile planner.Profile, now time.Time) []views.APIToken {
 	zone := profile.Location()
 	shown := make([]views.APIToken, len(tokens))
 	for i, token := range tokens {

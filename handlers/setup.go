@@ -82,7 +82,7 @@ func (h *setupHandler) create(w http.ResponseWriter, r *http.Request) error {
 func (h *setupHandler) check(email, password, token string) planner.FieldErrors {
 	errs := planner.FieldErrors{}
 	if !ValidEmail(email) {
-		errs["email"] = "This does not look like an e-mail address."
+		errs["email"] = "This does not look like an email address."
 	}
 	if problem := PasswordProblem(password, email); problem != "" {
 		errs["password"] = problem

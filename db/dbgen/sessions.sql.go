@@ -24,7 +24,7 @@ select s.data, u.id, coalesce(u.email, '')::text as email, coalesce(u.is_admin, 
        coalesce(u.week_start, c.week_start, 1)::smallint as used_week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as used_time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as used_duration_format,
-       coalesce(c.clock, '24h')::text as used_clock
+       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity
 from sessions s
 left join users u on u.id = s.user_id
 left join harvest_connections c on c.user_id = s.user_id
@@ -44,6 +44,7 @@ type SessionFindRow struct {
 	UsedTimeZone       string
 	UsedDurationFormat string
 	UsedClock          string
+	UsedCapacity       int32
 }
 
 // The session and, in the same round trip, its user as UserByID tells it.
@@ -63,6 +64,7 @@ func (q *Queries) SessionFind(ctx context.Context, tokenHash string) (SessionFin
 		&i.UsedTimeZone,
 		&i.UsedDurationFormat,
 		&i.UsedClock,
+		&i.UsedCapacity,
 	)
 	return i, err
 }

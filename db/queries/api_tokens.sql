@@ -23,7 +23,7 @@ select u.id, u.email, u.is_admin, u.week_start, u.time_zone, u.duration_format, 
        coalesce(u.week_start, c.week_start, 1)::smallint as used_week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as used_time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as used_duration_format,
-       coalesce(c.clock, '24h')::text as used_clock
+       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity
 from api_tokens t
 join users u on u.id = t.user_id
 left join harvest_connections c on c.user_id = u.id

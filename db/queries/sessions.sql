@@ -4,7 +4,7 @@ select s.data, u.id, coalesce(u.email, '')::text as email, coalesce(u.is_admin, 
        coalesce(u.week_start, c.week_start, 1)::smallint as used_week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as used_time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as used_duration_format,
-       coalesce(c.clock, '24h')::text as used_clock
+       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity
 from sessions s
 left join users u on u.id = s.user_id
 left join harvest_connections c on c.user_id = s.user_id
