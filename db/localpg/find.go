@@ -42,6 +42,15 @@ func find(ctx context.Context, major int, dir string) (string, error) {
 		"or bring the directory up to date with pg_upgrade", dir, ErrVersion, major, here)
 }
 
+// Major is the major version of the PostgreSQL that a new cluster is made with. It returns ErrNotInstalled.
+func Major(ctx context.Context) (int, error) {
+	bin, err := find(ctx, 0, "")
+	if err != nil {
+		return 0, err
+	}
+	return versionOf(ctx, bin), nil
+}
+
 // binDirs lists where PostgreSQL may be: PATH, then the usual places, newest version first.
 func binDirs() []string {
 	var found []string
