@@ -44,7 +44,7 @@ func ping(address string) error {
 }
 
 func TestProcessesShareOneServerAndItEndsAfterThem(t *testing.T) {
-	t.Setenv(idleEnv, "2s")
+	t.Setenv(idleEnv, "500ms")
 	dir, err := os.MkdirTemp("", "furrow-testpg-")
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +54,11 @@ func TestProcessesShareOneServerAndItEndsAfterThem(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// So that the reaper does not come between two of the processes.
+	use, err := lock(filepath.Join(dir, "users.lock"), syscall.LOCK_SH)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var users sync.WaitGroup
 	for range 4 {
 		users.Go(func() {
@@ -82,7 +87,8 @@ func TestProcessesShareOneServerAndItEndsAfterThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(4 * time.Second)
+	syscall.Close(use) //nolint:errcheck // Nothing was written.
+	time.Sleep(2 * time.Second)
 	if err := ping(address); err != nil {
 		t.Fatalf("the server ended while it was in use: %v", err)
 	}
