@@ -1,0 +1,118 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"furrow/db/dbgen"
+	"furrow/ledger"
+)
+
+// pace is the limit of a class: no window of length w sees more than
+// burst + w/step - 1 calls.
+type pace struct {
+	step  time.Duration
+	burst int32
+}
+
+// paceOf keeps six calls of every hundred free, which is what Harvest allows,
+// for the user's other programs: 94 in 15 s, and 94 in 15 min for reports
+// (harvest-api.md, section 3).
+func paceOf(class ledger.GateClass) pace {
+	if class == ledger.GateReports {
+		return pace{step: 12 * time.Second, burst: 20}
+	}
+	return pace{step: 250 * time.Millisecond, burst: 35}
+}
+
+// Gate is [ledger.Gate] with its state in the database, so that all processes
+// keep one pace and one silence, by the database's clock. Admission costs one
+// round trip; a success after a quiet time costs none.
+type Gate struct {
+	q *dbgen.Queries
+}
+
+var _ ledger.Gate = (*Gate)(nil)
+
+// NewGate returns the gate kept in the database of pool.
+func NewGate(pool *pgxpool.Pool) *Gate { return &Gate{q: dbgen.New(pool)} }
+
+// connectionScopes is what the scopes of one connection begin with.
+func connectionScopes(connectionID int64) string {
+	return "connection:" + strconv.FormatInt(connectionID, 10) + ":"
+}
+
+func scope(connectionID int64, class ledger.GateClass) string {
+	return connectionScopes(connectionID) + string(class)
+}
+
+// Admit takes a call's share. See [ledger.Gate].
+func (g *Gate) Admit(ctx context.Context, request ledger.GateRequest) (ledger.GatePass, error) {
+	params := dbgen.GateAdmitParams{Scope: scope(request.ConnectionID, request.Class), Reserve: int32(request.Reserve)}
+	row, err := g.q.GateAdmit(ctx, params)
+	if errors.Is(err, pgx.ErrNoRows) {
+		// The first call of this connection and class.
+		limit := paceOf(request.Class)
+		ensure := dbgen.GateEnsureParams{Scope: params.Scope, StepSeconds: limit.step.Seconds(), Burst: limit.burst}
+		if err := g.q.GateEnsure(ctx, ensure); err != nil {
+			return ledger.GatePass{}, fmt.Errorf("make the gate %s: %w", params.Scope, err)
+		}
+		row, err = g.q.GateAdmit(ctx, params)
+	}
+	if err != nil {
+		return ledger.GatePass{}, fmt.Errorf("ask the gate %s: %w", params.Scope, err)
+	}
+	if row.Refusal != "" {
+		return ledger.GatePass{}, &ledger.WaitError{Wait: secondsUp(row.WaitSeconds), Why: ledger.WaitReason(row.Refusal)}
+	}
+	return ledger.GatePass{
+		ConnectionID: request.ConnectionID, Class: request.Class,
+		Epoch: row.Epoch, ProviderEpoch: row.ProviderEpoch, Unsettled: row.Unsettled,
+	}, nil
+}
+
+// secondsUp rounds up to a millisecond, so that who waits that long is not
+// refused again for the rest of one.
+func secondsUp(seconds float64) time.Duration {
+	return time.Duration(seconds*float64(time.Second)).Truncate(time.Millisecond) + time.Millisecond
+}
+
+// Blocked records that Harvest asked for silence. See [ledger.Gate].
+func (g *Gate) Blocked(ctx context.Context, pass ledger.GatePass, wait time.Duration) error {
+	params := dbgen.GateBlockParams{Scope: scope(pass.ConnectionID, pass.Class), WaitSeconds: wait.Seconds()}
+	if err := g.q.GateBlock(ctx, params); err != nil {
+		return fmt.Errorf("block the gate %s: %w", params.Scope, err)
+	}
+	return nil
+}
+
+// Failed counts a failure. See [ledger.Gate].
+func (g *Gate) Failed(ctx context.Context, pass ledger.GatePass, failure ledger.GateFailure) error {
+	params := dbgen.GateFailParams{
+		Scope: scope(pass.ConnectionID, pass.Class), Epoch: pass.Epoch,
+		Connection: connectionScopes(pass.ConnectionID), ProviderEpoch: pass.ProviderEpoch,
+		OfProvider: failure == ledger.FailureProvider,
+	}
+	if err := g.q.GateFail(ctx, params); err != nil {
+		return fmt.Errorf("count a failure at the gate %s: %w", params.Scope, err)
+	}
+	return nil
+}
+
+// Succeeded closes breakers and forgets failures. See [ledger.Gate].
+func (g *Gate) Succeeded(ctx context.Context, pass ledger.GatePass) error {
+	if !pass.Unsettled {
+		return nil
+	}
+	params := dbgen.GateSucceedParams{Scope: scope(pass.ConnectionID, pass.Class), Epoch: pass.Epoch, ProviderEpoch: pass.ProviderEpoch}
+	if err := g.q.GateSucceed(ctx, params); err != nil {
+		return fmt.Errorf("note a success at the gate %s: %w", params.Scope, err)
+	}
+	return nil
+}
