@@ -33,6 +33,17 @@ type Outbox interface {
 	Revoke(ctx context.Context) error
 }
 
+// LeasedOutbox is an outbox whose lease can be given back.
+type LeasedOutbox interface {
+	Outbox
+
+	// Release gives the lease back, in such a way that a write which is being
+	// added meanwhile is either counted here or rings by itself. more is false
+	// if nothing can become due; otherwise wait tells how long until the first
+	// write is.
+	Release(ctx context.Context) (wait time.Duration, more bool, err error)
+}
+
 // Timing are the times of the drain that must fit together.
 type Timing struct {
 	Lease     time.Duration // how long a lease lasts after it was taken or renewed
@@ -225,7 +236,7 @@ func (d *drain) lookForChange(ctx context.Context, w Write) (finding, error) {
 	switch {
 	case w.Op == OpUpdate && remote.Hours == w.Entry.Hours && remote.Notes == w.Entry.Notes:
 		return finding{outcome: OutcomeFound, remote: &remote}, nil
-	case w.Base != nil && int(remote.Hours) == w.Base.Hours && remote.Notes == w.Base.Notes:
+	case w.Base != nil && remote.Hours == w.Base.Hours && remote.Notes == w.Base.Notes:
 		return finding{outcome: OutcomeAbsent, remote: &remote}, nil
 	default:
 		return finding{outcome: OutcomeChanged, remote: &remote}, nil
@@ -303,7 +314,7 @@ func (d *drain) call(ctx context.Context, w Write) (remote *RemoteEntry, gone bo
 // changes are the fields that differ from what was last agreed on.
 func (w Write) changes() Changes {
 	var c Changes
-	if w.Base == nil || w.Base.Hours != int(w.Entry.Hours) {
+	if w.Base == nil || w.Base.Hours != w.Entry.Hours {
 		c.Hours = &w.Entry.Hours
 	}
 	if w.Base == nil || w.Base.Notes != w.Entry.Notes {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,6 +25,9 @@ const (
 // where it stopped.
 type Run struct {
 	ID           int64
+	UserID       int64
+	ConnectionID int64
+	State        RunState
 	Phase        Phase
 	Resume       string       // where the listing of the phase goes on
 	UpdatedSince time.Time    // zero: list by spent date from YearFrom on
@@ -42,7 +46,11 @@ func (r Run) First() bool { return r.UpdatedSince.IsZero() }
 // (harvest-api.md, section 6), so a change could otherwise be missed for ever.
 const Overlap = 5 * time.Minute
 
-// Mirror is the store of a pull. Each method commits what it is given together
+// ErrRunOver: the run was ended by somebody else; there is nothing left to do.
+var ErrRunOver = errors.New("the sync run is over")
+
+// Mirror is the store of a pull. It returns [ErrRunOver] if the run is not
+// live any more. Each method commits what it is given together
 // with the progress of the run.
 type Mirror interface {
 	// Enter commits that the run has reached a phase.
@@ -70,12 +78,18 @@ type Mirror interface {
 	Finish(ctx context.Context) error
 }
 
+// ErrSliceOver: the pull has had its turn; what it stored is kept, and the run
+// goes on from there.
+var ErrSliceOver = errors.New("pull: slice over")
+
 // Pull copies what Harvest knows into the mirror: assignments, then time
 // entries page by page, then the weeks in view once more to see what was
 // deleted. No transaction is open while Harvest is asked. Running it twice
 // changes nothing. Errors of remote and mirror are returned wrapped; what was
-// stored until then stays, and the run goes on from there.
-func Pull(ctx context.Context, remote Remote, mirror Mirror, run Run) error {
+// stored until then stays, and the run goes on from there. A pull that lists
+// for longer than slice stops between two pages with [ErrSliceOver].
+func Pull(ctx context.Context, remote Remote, mirror Mirror, run Run, slice time.Duration) error {
+	end := time.Now().Add(slice)
 	if run.Phase == PhaseQueued || run.Phase == PhaseAssignments {
 		if err := pullAssignments(ctx, remote, mirror); err != nil {
 			return fmt.Errorf("pull assignments: %w", err)
@@ -83,7 +97,7 @@ func Pull(ctx context.Context, remote Remote, mirror Mirror, run Run) error {
 		run.Phase, run.Resume = PhaseEntries, ""
 	}
 	if run.Phase == PhaseEntries {
-		if err := pullEntries(ctx, remote, mirror, run); err != nil {
+		if err := pullEntries(ctx, remote, mirror, run, end); err != nil {
 			return fmt.Errorf("pull time entries: %w", err)
 		}
 		run.Phase = PhaseWindow
@@ -109,7 +123,7 @@ func pullAssignments(ctx context.Context, remote Remote, mirror Mirror) error {
 	return mirror.SaveAssignments(ctx, assignments)
 }
 
-func pullEntries(ctx context.Context, remote Remote, mirror Mirror, run Run) error {
+func pullEntries(ctx context.Context, remote Remote, mirror Mirror, run Run, end time.Time) error {
 	if run.Resume == "" {
 		if err := mirror.Enter(ctx, PhaseEntries); err != nil {
 			return err
@@ -127,6 +141,9 @@ func pullEntries(ctx context.Context, remote Remote, mirror Mirror, run Run) err
 		}
 		if err := mirror.SavePage(ctx, page); err != nil {
 			return err
+		}
+		if page.Next != "" && time.Now().After(end) {
+			return ErrSliceOver
 		}
 	}
 	return nil

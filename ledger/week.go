@@ -27,16 +27,6 @@ const (
 	Disconnected ConnectionState = "disconnected" // by its owner
 )
 
-// Settings are the user's own, with what Harvest says where the user has not
-// chosen, and defaults where neither has.
-type Settings struct {
-	WeekStart      time.Weekday
-	TimeZone       *time.Location
-	Clock          string // "12h" or "24h"
-	Format         planner.DurationFormat
-	WeeklyCapacity planner.Minutes
-}
-
 // RowID names a row: a project and a task by our ids.
 type RowID struct {
 	ProjectID, TaskID int64
@@ -51,7 +41,9 @@ type CellID struct {
 // WeekPlan is everything a week's page shows, of one user.
 type WeekPlan struct {
 	Week       planner.Week
-	Settings   Settings
+	UserEmail  string
+	IsAdmin    bool
+	Profile    planner.Profile
 	Connection *Connection // nil: never connected
 	Version    int64       // newest plan event of the user in this week
 	Rows       []Row       // by client, project and task name

@@ -1,6 +1,10 @@
 package ledger
 
-import "time"
+import (
+	"time"
+
+	"furrow/planner"
+)
 
 // Write is one intended change in Harvest, as the drain needs it.
 type Write struct {
@@ -20,7 +24,7 @@ type Write struct {
 
 // Base is the remote state that an update or delete starts from.
 type Base struct {
-	Hours     int // hundredths of an hour
+	Hours     planner.Hours
 	Notes     string
 	UpdatedAt time.Time
 }

@@ -1,0 +1,171 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"furrow/db/dbgen"
+	"furrow/ledger"
+	"furrow/planner"
+)
+
+// outbox is the store of one connection's writes under a lease; it implements
+// [ledger.LeasedOutbox]. The lease is a token on the connection's row: whoever holds
+// another one changes nothing.
+type outbox struct {
+	store        *Store
+	connectionID int64
+	lease        string
+	term         time.Duration
+	cellURL      func(planner.Date) string
+}
+
+var _ ledger.LeasedOutbox = (*outbox)(nil)
+
+// TakeOutbox takes the lease of a connection for term and returns its outbox.
+// ok is false if somebody else holds it, or the connection cannot be used.
+// cellURL is where the user finds a date again, for the entries' permalinks.
+func (s *Store) TakeOutbox(ctx context.Context, connectionID int64, lease string, term time.Duration, cellURL func(planner.Date) string) (box ledger.LeasedOutbox, ok bool, err error) {
+	_, err = s.q.LeaseTake(ctx, dbgen.LeaseTakeParams{ID: connectionID, Lease: &lease, Term: term})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("take the lease of connection %d: %w", connectionID, err)
+	}
+	return &outbox{store: s, connectionID: connectionID, lease: lease, term: term, cellURL: cellURL}, true, nil
+}
+
+// Release implements [ledger.LeasedOutbox]. Giving the lease back locks the
+// connection's row, which whoever adds writes has locked before.
+func (b *outbox) Release(ctx context.Context) (wait time.Duration, more bool, err error) {
+	err = b.store.InTx(ctx, func(tx *Tx) error {
+		if err := tx.q.LeaseRelease(ctx, dbgen.LeaseReleaseParams{ID: b.connectionID, Lease: &b.lease}); err != nil {
+			return err
+		}
+		next, err := tx.q.WritesNextDue(ctx, b.connectionID)
+		if err != nil {
+			return err
+		}
+		more = next.Due > 0
+		wait = max(0, time.Duration(next.Wait*float64(time.Second)))
+		return nil
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("release the lease of connection %d: %w", b.connectionID, err)
+	}
+	return wait, more, nil
+}
+
+// Next implements [ledger.Outbox].
+func (b *outbox) Next(ctx context.Context) (w ledger.Write, ok bool, err error) {
+	r, err := b.store.q.WriteNext(ctx, dbgen.WriteNextParams{ConnectionID: b.connectionID, Lease: &b.lease})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ledger.Write{}, false, nil
+	}
+	if err != nil {
+		return ledger.Write{}, false, err
+	}
+	w = ledger.Write{
+		ID: r.ID, Op: ledger.Op(r.Op), State: ledger.State(r.State), Reference: r.Reference, Permalink: b.cellURL(r.SpentDate),
+		Failures: int(r.Failures), Lookups: int(r.Lookups), SentAt: deref(r.SentAt), SentAgo: time.Duration(r.SentAgo * float64(time.Second)),
+	}
+	if err := json.Unmarshal(r.Payload, &w.Entry); err != nil {
+		return ledger.Write{}, false, fmt.Errorf("read write %d: %w", r.ID, err)
+	}
+	if r.RemoteID != nil {
+		w.RemoteID = *r.RemoteID
+	}
+	if r.AgreedHours != nil && r.AgreedNotes != nil {
+		w.Base = &ledger.Base{Hours: planner.Hours(*r.AgreedHours), Notes: *r.AgreedNotes, UpdatedAt: deref(r.AgreedUpdatedAt)}
+	}
+	return w, true, nil
+}
+
+// Begin implements [ledger.Outbox].
+func (b *outbox) Begin(ctx context.Context, w ledger.Write) error {
+	n, err := b.store.q.WriteBegin(ctx, dbgen.WriteBeginParams{ID: w.ID, ConnectionID: b.connectionID, Lease: &b.lease, Term: b.term})
+	return fenced(n, err)
+}
+
+func fenced(rows int64, err error) error {
+	if err == nil && rows == 0 {
+		return ledger.ErrFenced
+	}
+	return err
+}
+
+// Settle implements [ledger.Outbox].
+func (b *outbox) Settle(ctx context.Context, w ledger.Write, r ledger.Result) error {
+	return b.store.InTx(ctx, func(tx *Tx) error {
+		if err := fenced(tx.q.LeaseRenew(ctx, dbgen.LeaseRenewParams{ID: b.connectionID, Lease: &b.lease, Term: b.term})); err != nil {
+			return err
+		}
+		settled := dbgen.WriteSettleParams{
+			ID: w.ID, ConnectionID: b.connectionID, State: string(r.State), Lookups: int32(r.Lookups), Wait: r.Wait, Finished: r.State.Finished(),
+		}
+		if r.State != ledger.Done {
+			settled.ErrorReason, settled.ErrorStatus, settled.ErrorMessage = r.Attempt.Reason, int32(r.Attempt.Status), r.Attempt.Message
+			settled.Failed = r.Attempt.Reason != ""
+		}
+		if r.Remote != nil {
+			settled.RemoteID = &r.Remote.ID
+		}
+		row, err := tx.q.WriteSettle(ctx, settled)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ledger.ErrFenced // a person gave it up meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		err = tx.q.WriteAttemptAdd(ctx, dbgen.WriteAttemptAddParams{
+			WriteID: w.ID, Action: string(r.Attempt.Action), Outcome: string(r.Attempt.Outcome), Reason: r.Attempt.Reason, Status: int32(r.Attempt.Status),
+			RequestID: r.Attempt.RequestID, Message: r.Attempt.Message, LatencyMs: int32(r.Attempt.Latency.Milliseconds()),
+		})
+		if err != nil {
+			return err
+		}
+		return tx.settleEntry(ctx, row, w, r)
+	})
+}
+
+// settleEntry brings the entry of ours and its mirror to what Harvest was seen
+// to hold.
+func (tx *Tx) settleEntry(ctx context.Context, row dbgen.WriteSettleRow, w ledger.Write, r ledger.Result) error {
+	switch {
+	case r.Gone:
+		if _, err := tx.markGone(ctx, row.UserID, []int64{w.RemoteID}); err != nil {
+			return err
+		}
+		if r.State == ledger.Done {
+			return tx.q.PushedRemove(ctx, row.PushedEntryID)
+		}
+	case r.Remote != nil:
+		if _, err := tx.mergeEntries(ctx, row.UserID, []ledger.RemoteEntry{*r.Remote}); err != nil {
+			return fmt.Errorf("mirror entry %d: %w", r.Remote.ID, err)
+		}
+		if r.State == ledger.Done {
+			hours := int32(r.Remote.Hours)
+			return tx.q.PushedAgree(ctx, dbgen.PushedAgreeParams{
+				ID: row.PushedEntryID, RemoteID: &r.Remote.ID, Hours: &hours, Notes: &r.Remote.Notes, UpdatedAt: &r.Remote.UpdatedAt,
+			})
+		}
+	}
+	return nil
+}
+
+// Postpone implements [ledger.Outbox].
+func (b *outbox) Postpone(ctx context.Context, wait time.Duration, why ledger.WaitReason) error {
+	_, err := b.store.q.WritesPostpone(ctx, dbgen.WritesPostponeParams{ConnectionID: b.connectionID, Lease: &b.lease, Wait: wait, Reason: string(why)})
+	return err
+}
+
+// Revoke implements [ledger.Outbox].
+func (b *outbox) Revoke(ctx context.Context) error {
+	return b.store.RevokeConnection(ctx, b.connectionID)
+}

@@ -1,0 +1,172 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"furrow/db/dbgen"
+	"furrow/ledger"
+	"furrow/planner"
+)
+
+// LockConnection locks the user's connection until the end of the transaction.
+// Whoever adds writes does this first, so that a drain that is about to end
+// either sees them or is rung again. [planner.ErrNotFound]: never connected.
+func (tx *Tx) LockConnection(ctx context.Context, userID int64) (connectionID int64, state ledger.ConnectionState, err error) {
+	row, err := tx.q.ConnectionLock(ctx, userID)
+	if err != nil {
+		return 0, "", fmt.Errorf("lock the connection of user %d: %w", userID, notFound(err))
+	}
+	return row.ID, ledger.ConnectionState(row.State), nil
+}
+
+// PushStored reports whether the push with this mutation id was stored before,
+// so that a form that is sent twice does nothing twice.
+func (tx *Tx) PushStored(ctx context.Context, userID int64, mutationID string) (bool, error) {
+	n, err := tx.q.PushDone(ctx, dbgen.PushDoneParams{UserID: userID, MutationID: mutationID})
+	if err != nil {
+		return false, fmt.Errorf("look for push %s of user %d: %w", mutationID, userID, err)
+	}
+	return n > 0, nil
+}
+
+// AddWrites turns confirmed lines of plan into writes. The caller has locked
+// the connection, and has compared the lines with the plan in the same
+// transaction. [planner.ErrConflict]: a line is not one that can be sent now.
+func (tx *Tx) AddWrites(ctx context.Context, userID, connectionID int64, state ledger.ConnectionState, plan ledger.WeekPlan, lines []ledger.Line, mutationID string) error {
+	ours := map[ledger.CellID]*ledger.Pushed{}
+	for _, row := range plan.Rows {
+		for i, c := range row.Cells {
+			ours[ledger.CellID{RowID: row.ID, Date: plan.Week.Day(i)}] = c.Ours
+		}
+	}
+	w := writeAdder{tx: tx, userID: userID, connectionID: connectionID, mutationID: mutationID, state: ledger.Pending}
+	if state != ledger.Connected {
+		w.state = ledger.Blocked
+	}
+	for _, line := range lines {
+		if err := w.add(ctx, line, ours[line.Cell]); err != nil {
+			return fmt.Errorf("write for cell %v of user %d: %w", line.Cell, userID, err)
+		}
+	}
+	return nil
+}
+
+type writeAdder struct {
+	tx           *Tx
+	userID       int64
+	connectionID int64
+	mutationID   string
+	state        ledger.State
+}
+
+func (a writeAdder) add(ctx context.Context, line ledger.Line, ours *ledger.Pushed) error {
+	if !line.Sendable() {
+		return planner.ErrConflict
+	}
+	if ours == nil {
+		return a.create(ctx, line)
+	}
+	// What has provably not reached Harvest gives way to what is meant now.
+	superseded, err := a.tx.q.WriteSupersede(ctx, ours.ID)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	inFlight, err := a.tx.q.WriteInFlight(ctx, ours.ID)
+	if err != nil {
+		return err
+	}
+	if inFlight {
+		return planner.ErrConflict
+	}
+	if line.Action == ledger.LineDelete && superseded == string(ledger.OpCreate) {
+		return a.tx.q.PushedRemove(ctx, ours.ID) // never sent, so there is nothing to delete
+	}
+	return a.change(ctx, line, ours)
+}
+
+// create makes an entry of ours for a cell that never had one.
+func (a writeAdder) create(ctx context.Context, line ledger.Line) error {
+	if line.Action != ledger.LineCreate {
+		return planner.ErrConflict
+	}
+	pushed, err := a.tx.q.PushedCreate(ctx, dbgen.PushedCreateParams{
+		UserID: a.userID, ConnectionID: a.connectionID, ProjectID: line.Cell.ProjectID, TaskID: line.Cell.TaskID, SpentDate: line.Cell.Date,
+		PlannedMinutes: int32(line.Planned), PlannedNote: line.Note, Hours: int32(line.Hours), Notes: line.Note,
+	})
+	if err != nil {
+		return err
+	}
+	return a.write(ctx, line, ledger.OpCreate, pushed.ID, pushed.Generation, nil)
+}
+
+// change writes about an entry of ours that exists, here or in Harvest.
+func (a writeAdder) change(ctx context.Context, line ledger.Line, ours *ledger.Pushed) error {
+	hours := line.Hours
+	if line.Action == ledger.LineDelete {
+		hours = ours.Meant
+	}
+	pushed, err := a.tx.q.PushedMean(ctx, dbgen.PushedMeanParams{
+		ID: ours.ID, UserID: a.userID, PlannedMinutes: int32(line.Planned), PlannedNote: line.Note, Hours: int32(hours), Notes: line.Note,
+	})
+	if err != nil {
+		return err
+	}
+	switch line.Action {
+	case ledger.LineCreate:
+		if ours.RemoteID != 0 { // it was there and is gone: a new one gets a new reference
+			pushed.Generation, err = a.tx.q.PushedRenew(ctx, dbgen.PushedRenewParams{ID: ours.ID, UserID: a.userID})
+			if err != nil {
+				return err
+			}
+		}
+		return a.write(ctx, line, ledger.OpCreate, pushed.ID, pushed.Generation, nil)
+	case ledger.LineUpdate:
+		if err := a.rebase(ctx, line, ours); err != nil {
+			return err
+		}
+		return a.write(ctx, line, ledger.OpUpdate, pushed.ID, pushed.Generation, pushed.RemoteID)
+	default:
+		if err := a.rebase(ctx, line, ours); err != nil {
+			return err
+		}
+		line.Hours = hours
+		return a.write(ctx, line, ledger.OpDelete, pushed.ID, pushed.Generation, pushed.RemoteID)
+	}
+}
+
+// rebase lets a write that deliberately goes over a change made in Harvest
+// start from that change.
+func (a writeAdder) rebase(ctx context.Context, line ledger.Line, ours *ledger.Pushed) error {
+	if line.Reason != ledger.LineChanged {
+		return nil
+	}
+	return a.tx.q.PushedRebase(ctx, dbgen.PushedRebaseParams{ID: ours.ID, UserID: a.userID})
+}
+
+func (a writeAdder) write(ctx context.Context, line ledger.Line, op ledger.Op, pushedID string, generation int32, remoteID *int64) error {
+	ids, err := a.tx.q.HarvestIDs(ctx, dbgen.HarvestIDsParams{UserID: a.userID, ProjectID: line.Cell.ProjectID, TaskID: line.Cell.TaskID})
+	if err != nil {
+		return notFound(err)
+	}
+	if ids.ProjectID == nil || ids.TaskID == nil {
+		return planner.ErrConflict // known only here
+	}
+	payload, err := json.Marshal(ledger.Entry{
+		ProjectID: *ids.ProjectID, TaskID: *ids.TaskID, SpentDate: line.Cell.Date, Hours: line.Hours, Notes: line.Note,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = a.tx.q.WriteAdd(ctx, dbgen.WriteAddParams{
+		UserID: a.userID, ConnectionID: a.connectionID, PushedEntryID: pushedID, Op: string(op),
+		Reference: ledger.ReferenceGroup + ":" + pushedID + ":" + strconv.Itoa(int(generation)),
+		Payload:   payload, RemoteID: remoteID, MutationID: a.mutationID, State: string(a.state),
+	})
+	return err
+}

@@ -1,0 +1,75 @@
+-- name: ConnectionByUser :one
+select sqlc.embed(c),
+       (select count(*) from writes w where w.connection_id = c.id
+           and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
+from harvest_connections c
+where c.user_id = @user_id;
+
+-- Connecting again replaces the credentials and settings, never the account.
+-- name: ConnectionSave :one
+insert into harvest_connections (user_id, state, credentials, harvest_account_id, harvest_user_id, company_name,
+    harvest_user_name, base_uri, week_start, time_zone, clock, duration_format, weekly_capacity, timestamp_timers, company_visible)
+values (@user_id, 'ok', @credentials, @harvest_account_id, @harvest_user_id, @company_name,
+    @harvest_user_name, @base_uri, @week_start, @time_zone, @clock, @duration_format, @weekly_capacity, @timestamp_timers, @company_visible)
+on conflict (user_id) do update
+set state = 'ok', credentials = excluded.credentials, company_name = excluded.company_name,
+    harvest_user_name = excluded.harvest_user_name, base_uri = excluded.base_uri, week_start = excluded.week_start,
+    time_zone = excluded.time_zone, clock = excluded.clock, duration_format = excluded.duration_format,
+    weekly_capacity = excluded.weekly_capacity, timestamp_timers = excluded.timestamp_timers,
+    company_visible = excluded.company_visible, connected_at = now()
+where harvest_connections.harvest_account_id = excluded.harvest_account_id
+  and harvest_connections.harvest_user_id = excluded.harvest_user_id
+returning id;
+
+-- name: ConnectionDisconnect :execrows
+update harvest_connections set state = 'disconnected', credentials = null where user_id = @user_id and state <> 'disconnected';
+
+-- name: ConnectionNeedsReauth :exec
+update harvest_connections set state = 'needs_reauth' where id = @id and state = 'ok';
+
+-- name: ConnectionCredentials :one
+select user_id, state, credentials, harvest_account_id, harvest_user_id from harvest_connections where id = @id;
+
+-- name: ConnectionLock :one
+select id, state from harvest_connections where user_id = @user_id for update;
+
+-- name: Connections :many
+select c.id, u.email, c.state, c.company_name, c.harvest_account_id, c.connected_at, c.pulled_at, c.lease_until,
+       (select count(*) from writes w where w.connection_id = c.id
+           and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
+from harvest_connections c join users u on u.id = c.user_id
+order by c.id;
+
+-- name: LeaseTake :one
+update harvest_connections
+set lease = @lease, lease_until = clock_timestamp() + sqlc.arg(term)::interval, lease_epoch = lease_epoch + 1
+where id = @id and state = 'ok' and (lease is null or lease_until < clock_timestamp())
+returning id;
+
+-- name: LeaseRelease :exec
+update harvest_connections set lease = null, lease_until = null where id = @id and lease = @lease;
+
+-- How many writes could become due, and in how many seconds the first one does.
+-- name: WritesNextDue :one
+select coalesce(extract(epoch from min(w.not_before) - clock_timestamp()), 0)::float8 as wait, count(*) as due
+from writes w join harvest_connections c on c.id = w.connection_id and c.state = 'ok'
+where w.connection_id = @connection_id and w.state in ('pending', 'sending', 'uncertain', 'retry')
+  and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id
+      and e.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'));
+
+-- Connections with due writes that nobody is working on.
+-- name: ConnectionsWithDueWrites :many
+select c.id from harvest_connections c
+where c.state = 'ok' and (c.lease is null or c.lease_until < clock_timestamp())
+  and exists (select from writes w where w.connection_id = c.id
+      and w.state in ('pending', 'sending', 'uncertain', 'retry') and w.not_before <= clock_timestamp());
+
+-- Users whose last pull is older than the given time and that have none under way.
+-- name: UsersWithOldPull :many
+select c.user_id from harvest_connections c
+where c.state = 'ok' and coalesce(c.pulled_at, c.connected_at) < clock_timestamp() - sqlc.arg(age)::interval
+  and not exists (select from sync_runs r where r.connection_id = c.id
+      and (r.state in ('queued', 'running', 'waiting') or r.created_at > clock_timestamp() - sqlc.arg(age)::interval));
+
+-- name: ConnectionAnySealed :one
+select id from harvest_connections where state = 'ok' and credentials is not null order by id limit 1;

@@ -1,0 +1,58 @@
+-- A second run while one is live is not made: nothing comes back.
+-- name: SyncRunAdd :one
+insert into sync_runs (user_id, connection_id, trigger, week, updated_since, year_from)
+select c.user_id, c.id, @trigger, sqlc.narg(week), c.entries_cursor - sqlc.arg(overlap)::interval, @year_from
+from harvest_connections c
+where c.user_id = @user_id and c.state = 'ok'
+on conflict (connection_id) where state in ('queued', 'running', 'waiting') do nothing
+returning id;
+
+-- name: SyncRunLive :one
+select r.id, r.state from sync_runs r
+where r.user_id = @user_id and r.state in ('queued', 'running', 'waiting');
+
+-- A run of one user (user_id), or, for the worker, of any (null).
+-- name: SyncRun :one
+select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.updated_since, r.year_from, r.week,
+       r.page, r.pages, r.entries, r.next_try_at, r.error_reason, r.error_status, r.created_at, r.finished_at,
+       c.state as connection_state, c.time_zone
+from sync_runs r join harvest_connections c on c.id = r.connection_id
+where r.id = @id and (sqlc.narg(user_id)::bigint is null or r.user_id = sqlc.narg(user_id)::bigint);
+
+-- name: SyncRunEnter :execrows
+update sync_runs
+set state = 'running', phase = @phase, resume = '', page = 0, pages = 0, entries = 0,
+    started_at = coalesce(started_at, clock_timestamp()), next_try_at = null, error_reason = '', error_status = 0, error_message = ''
+where id = @id and state in ('queued', 'running', 'waiting');
+
+-- name: SyncRunPage :execrows
+update sync_runs
+set state = 'running', page = page + 1, pages = @pages, entries = entries + sqlc.arg(entries), changed = changed + sqlc.arg(changed),
+    resume = @resume, cursor_seen = greatest(cursor_seen, sqlc.narg(cursor_seen)::timestamptz),
+    next_try_at = null, error_reason = '', error_status = 0, error_message = ''
+where id = @id and state in ('queued', 'running', 'waiting');
+
+-- name: SyncRunGone :exec
+update sync_runs set removed = removed + @removed where id = @id;
+
+-- name: SyncRunFinish :one
+update sync_runs set state = 'done', phase = 'done', finished_at = clock_timestamp(), resume = ''
+where id = @id and state in ('queued', 'running', 'waiting')
+returning connection_id, cursor_seen;
+
+-- name: ConnectionPulled :exec
+update harvest_connections
+set pulled_at = clock_timestamp(), entries_cursor = greatest(entries_cursor, sqlc.narg(cursor_seen)::timestamptz)
+where id = @id;
+
+-- name: SyncRunWait :exec
+update sync_runs
+set state = 'waiting', next_try_at = clock_timestamp() + sqlc.arg(wait)::interval,
+    error_reason = @error_reason, error_status = @error_status, error_message = @error_message
+where id = @id and state in ('queued', 'running', 'waiting');
+
+-- name: SyncRunFail :exec
+update sync_runs
+set state = 'failed', finished_at = clock_timestamp(), next_try_at = null,
+    error_reason = @error_reason, error_status = @error_status, error_message = @error_message
+where id = @id and state in ('queued', 'running', 'waiting');

@@ -1,0 +1,164 @@
+-- The queries of a week's page. They are sent in one batch; see weeks.go.
+
+-- name: WeekHead :one
+select u.email, u.is_admin,
+       coalesce(u.week_start, c.week_start, 1)::smallint as week_start,
+       coalesce(u.time_zone, c.time_zone, 'UTC')::text as time_zone,
+       coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as duration_format,
+       coalesce(c.clock, '24h')::text as clock,
+       coalesce(c.weekly_capacity, 2100)::int as weekly_capacity,
+       coalesce(c.week_start, 1)::smallint as harvest_week_start,
+       c.id as connection_id, coalesce(c.state, '')::text as connection_state,
+       coalesce(c.timestamp_timers, false)::boolean as timestamp_timers,
+       coalesce(c.base_uri, '')::text as base_uri,
+       c.pulled_at,
+       coalesce(v.version, 0)::bigint as version,
+       coalesce(r.id, 0)::bigint as run_id, coalesce(r.state, '')::text as run_state, coalesce(r.phase, '')::text as run_phase,
+       coalesce(r.updated_since is null, false)::boolean as run_first,
+       coalesce(r.page, 0)::int as run_page, coalesce(r.pages, 0)::int as run_pages, coalesce(r.entries, 0)::int as run_entries,
+       r.next_try_at as run_next_try, coalesce(r.error_reason, '')::text as run_reason, coalesce(r.error_status, 0)::int as run_status,
+       coalesce(r.created_at, u.created_at)::timestamptz as run_created, r.finished_at as run_finished,
+       w.waiting, w.uncertain, w.needs_you, coalesce(w.next_try, 'epoch')::timestamptz as next_try, w.reason, w.status
+from users u
+left join harvest_connections c on c.user_id = u.id
+left join lateral (
+    select s.id, s.state, s.phase, s.updated_since, s.page, s.pages, s.entries, s.next_try_at, s.error_reason, s.error_status, s.created_at, s.finished_at
+    from sync_runs s where s.user_id = u.id order by s.id desc limit 1
+) r on true
+left join lateral (
+    select max(pe.id) as version from plan_events pe
+    where pe.user_id = u.id and pe.date between sqlc.arg(first_day)::date and sqlc.arg(last_day)::date
+) v on true
+cross join lateral (
+    select count(*) filter (where x.state in ('pending', 'sending', 'retry'))::int as waiting,
+           count(*) filter (where x.state = 'uncertain')::int as uncertain,
+           count(*) filter (where x.state in ('rejected', 'conflict', 'blocked'))::int as needs_you,
+           min(x.not_before) filter (where x.state in ('pending', 'retry', 'uncertain') and x.not_before > now()) as next_try,
+           coalesce(max(x.error_reason) filter (where x.state in ('pending', 'retry', 'uncertain')), '')::text as reason,
+           coalesce(max(x.error_status) filter (where x.state in ('pending', 'retry', 'uncertain')), 0)::int as status
+    from writes x
+    where x.user_id = u.id and x.state in ('pending', 'sending', 'retry', 'uncertain', 'rejected', 'conflict', 'blocked')
+      and x.id = (select max(y.id) from writes y where y.pushed_entry_id = x.pushed_entry_id)
+) w
+where u.id = @user_id;
+
+-- name: WeekRows :many
+with ids as (
+    select c.project_id, c.task_id, false as kept from cells c where c.user_id = @user_id and c.date between sqlc.arg(first_day) and sqlc.arg(last_day)
+    union
+    select e.project_id, e.task_id, false from time_entries e
+    where e.user_id = @user_id and e.spent_date between sqlc.arg(first_day) and sqlc.arg(last_day) and e.deleted_at is null
+    union
+    select p.project_id, p.task_id, false from pushed_entries p
+    where p.user_id = @user_id and p.spent_date between sqlc.arg(first_day) and sqlc.arg(last_day) and p.removed_at is null
+    union
+    select w.project_id, w.task_id, true from week_rows w
+    where w.user_id = @user_id and w.week between sqlc.arg(first_day) and sqlc.arg(last_day)
+)
+select i.project_id, i.task_id, bool_or(i.kept)::boolean as kept, cl.id as client_id, cl.name as client, p.name as project, t.name as task,
+       cl.currency, coalesce(a.hourly_rate::text, '')::text as hourly_rate, coalesce(a.billable, false)::boolean as billable,
+       coalesce(a.active, false)::boolean as active
+from ids i
+join projects p on p.id = i.project_id
+join tasks t on t.id = i.task_id
+join clients cl on cl.id = p.client_id
+left join assignments a on a.user_id = @user_id and a.project_id = i.project_id and a.task_id = i.task_id
+group by i.project_id, i.task_id, cl.id, p.id, t.id, a.user_id, a.project_id, a.task_id
+order by lower(cl.name), cl.id, lower(p.name), p.id, lower(t.name), t.id;
+
+-- name: WeekCells :many
+select project_id, task_id, date, minutes, note, version
+from cells where user_id = @user_id and date between sqlc.arg(first_day) and sqlc.arg(last_day);
+
+-- Entries that are not ours, by cell. The dates reach six days beyond the week
+-- on either side, because an approval locks a whole week of the account's.
+-- name: WeekTracked :many
+select e.project_id, e.task_id, e.spent_date,
+       coalesce(sum(e.hours) filter (where p.id is null), 0)::int as hours,
+       (count(*) filter (where p.id is null))::int as entries,
+       bool_or(e.is_running)::boolean as running,
+       coalesce(max(e.locked_reason) filter (where e.is_locked), '')::text as locked_reason,
+       bool_or(e.is_locked)::boolean as locked,
+       bool_or(e.approval_status = 'approved')::boolean as approved
+from time_entries e
+left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
+where e.user_id = @user_id and e.deleted_at is null
+  and e.spent_date between sqlc.arg(first_day)::date - 6 and sqlc.arg(last_day)::date + 6
+group by e.project_id, e.task_id, e.spent_date;
+
+-- name: WeekPushed :many
+select p.id, p.project_id, p.task_id, p.spent_date, p.planned_minutes, p.planned_note, p.hours, p.notes,
+       coalesce(p.remote_id, 0)::bigint as remote_id, coalesce(p.agreed_hours, 0)::int as agreed_hours,
+       coalesce(p.agreed_notes, '')::text as agreed_notes,
+       coalesce(e.hours, 0)::int as remote_hours, coalesce(e.notes, '')::text as remote_notes,
+       (p.remote_id is not null and (e.harvest_id is null or e.deleted_at is not null))::boolean as gone,
+       coalesce(w.id, 0)::bigint as write_id, coalesce(w.op, '')::text as op, coalesce(w.state, '')::text as state,
+       coalesce(w.not_before, 'epoch')::timestamptz as not_before,
+       coalesce(w.error_reason, '')::text as error_reason, coalesce(w.error_status, 0)::int as error_status,
+       coalesce(w.error_message, '')::text as error_message
+from pushed_entries p
+left join time_entries e on e.user_id = p.user_id and e.harvest_id = p.remote_id
+left join lateral (
+    select x.id, x.op, x.state, x.not_before, x.error_reason, x.error_status, x.error_message
+    from writes x where x.pushed_entry_id = p.id and x.state <> 'superseded' order by x.id desc limit 1
+) w on true
+where p.user_id = @user_id and p.spent_date between sqlc.arg(first_day) and sqlc.arg(last_day) and p.removed_at is null;
+
+-- What may be logged in Harvest, for the row finder.
+-- name: AssignmentsActive :many
+select a.project_id, a.task_id, cl.name as client, p.name as project, t.name as task
+from assignments a
+join projects p on p.id = a.project_id
+join tasks t on t.id = a.task_id
+join clients cl on cl.id = p.client_id
+where a.user_id = @user_id and a.active
+order by lower(cl.name), cl.id, lower(p.name), p.id, lower(t.name), t.id;
+
+-- name: WeekRowKeep :execrows
+insert into week_rows (user_id, week, project_id, task_id)
+select @user_id, @week, a.project_id, a.task_id
+from assignments a
+where a.user_id = @user_id and a.project_id = @project_id and a.task_id = @task_id
+on conflict do nothing;
+
+-- name: AssignmentExists :one
+select exists (select from assignments where user_id = @user_id and project_id = @project_id and task_id = @task_id);
+
+-- name: WeekRowRemove :execrows
+delete from week_rows where user_id = @user_id and week between sqlc.arg(first_day) and sqlc.arg(last_day)
+  and project_id = @project_id and task_id = @task_id;
+
+-- The cell of a row that the user may plan on: assigned, or already in use.
+-- name: CellLock :one
+select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce(c.version, 0)::bigint as version
+from projects p
+join tasks t on t.user_id = p.user_id and t.id = @task_id
+left join cells c on c.user_id = p.user_id and c.project_id = p.id and c.task_id = t.id and c.date = @date
+where p.user_id = @user_id and p.id = @project_id
+for update of p;
+
+-- name: MutationDone :one
+select exists (select from plan_events where user_id = @user_id and mutation_id = @mutation_id
+    and project_id = @project_id and task_id = @task_id and date = @date);
+
+-- name: PlanEventAdd :one
+insert into plan_events (user_id, kind, mutation_id, project_id, task_id, date, minutes_before, minutes_after, note_before, note_after)
+values (@user_id, @kind, @mutation_id, @project_id, @task_id, @date, @minutes_before, @minutes_after, @note_before, @note_after)
+returning id;
+
+-- name: CellSet :exec
+insert into cells (user_id, project_id, task_id, date, minutes, note, version)
+values (@user_id, @project_id, @task_id, @date, @minutes, @note, @version)
+on conflict (user_id, date, project_id, task_id) do update
+set minutes = excluded.minutes, note = excluded.note, version = excluded.version;
+
+-- name: CellClear :exec
+delete from cells where user_id = @user_id and project_id = @project_id and task_id = @task_id and date = @date;
+
+-- The time entries of one cell, for its page.
+-- name: CellEntries :many
+select e.harvest_id, e.hours, e.notes, (p.id is not null)::boolean as ours
+from time_entries e
+left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
+where e.user_id = @user_id and e.project_id = @project_id and e.task_id = @task_id and e.spent_date = @date and e.deleted_at is null
+order by e.created_at, e.harvest_id;

@@ -1,0 +1,171 @@
+-- The first unfinished write of a connection that is due and that no earlier
+-- write of the same entry stands before.
+-- name: WriteNext :one
+select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at,
+       coalesce(extract(epoch from clock_timestamp() - w.sent_at), 0)::float8 as sent_ago,
+       p.spent_date, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
+from writes w
+join pushed_entries p on p.id = w.pushed_entry_id
+join harvest_connections c on c.id = w.connection_id and c.lease = @lease and c.state = 'ok'
+where w.connection_id = @connection_id and w.state in ('pending', 'sending', 'uncertain', 'retry')
+  and w.not_before <= clock_timestamp()
+  and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id
+      and e.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))
+order by w.id
+limit 1;
+
+-- Commits the intent under the lease, which must be live and is renewed.
+-- name: WriteBegin :execrows
+with fence as (
+    update harvest_connections c set lease_until = clock_timestamp() + sqlc.arg(term)::interval
+    where c.id = @connection_id and c.lease = @lease and c.lease_until > clock_timestamp() and c.state = 'ok'
+    returning c.id
+)
+update writes w
+set state = 'sending', sent_at = clock_timestamp(), lease = @lease, attempts = w.attempts + 1, lookups = 0
+from fence
+where w.id = @id and w.connection_id = fence.id and w.state in ('pending', 'retry');
+
+-- name: LeaseRenew :execrows
+update harvest_connections set lease_until = clock_timestamp() + sqlc.arg(term)::interval
+where id = @id and lease = @lease;
+
+-- name: WriteSettle :one
+update writes
+set state = @state, lookups = @lookups, not_before = clock_timestamp() + sqlc.arg(wait)::interval,
+    failures = case when sqlc.arg(failed)::boolean then failures + 1 else failures end,
+    remote_id = coalesce(sqlc.narg(remote_id), remote_id),
+    error_reason = @error_reason, error_status = @error_status, error_message = @error_message,
+    finished_at = case when sqlc.arg(finished)::boolean then clock_timestamp() end
+where id = @id and connection_id = @connection_id and state in ('pending', 'sending', 'uncertain', 'retry')
+returning user_id, pushed_entry_id, op;
+
+-- name: WriteAttemptAdd :exec
+insert into write_attempts (write_id, action, outcome, reason, status, request_id, message, latency_ms)
+values (@write_id, @action, @outcome, @reason, @status, @request_id, @message, @latency_ms);
+
+-- What Harvest confirmed is what both sides now agree on.
+-- name: PushedAgree :exec
+update pushed_entries
+set remote_id = @remote_id, agreed_hours = @hours, agreed_notes = @notes, agreed_updated_at = @updated_at
+where id = @id;
+
+-- name: PushedRemove :exec
+update pushed_entries set removed_at = clock_timestamp() where id = @id;
+
+-- name: WritesPostpone :execrows
+update writes w
+set not_before = greatest(w.not_before, clock_timestamp() + sqlc.arg(wait)::interval), error_reason = @reason
+from harvest_connections c
+where c.id = @connection_id and c.lease = @lease and w.connection_id = c.id
+  and w.state in ('pending', 'sending', 'uncertain', 'retry');
+
+-- name: WritesBlock :exec
+update writes set state = 'blocked', error_reason = 'auth' where connection_id = @connection_id and state in ('pending', 'retry');
+
+-- Reconnecting wakes what was blocked, and what waited for a time.
+-- name: WritesUnblock :exec
+update writes
+set state = case state when 'blocked' then 'pending' else state end, not_before = clock_timestamp()
+where connection_id = @connection_id and state in ('blocked', 'pending', 'retry');
+
+-- An earlier write of the entry that has provably not been applied gives way.
+-- name: WriteSupersede :one
+update writes set state = 'superseded', finished_at = clock_timestamp()
+where pushed_entry_id = @pushed_entry_id and state in ('pending', 'retry', 'blocked')
+returning op;
+
+-- name: WriteInFlight :one
+select exists (select from writes where pushed_entry_id = @pushed_entry_id and state in ('sending', 'uncertain'));
+
+-- name: PushedCreate :one
+insert into pushed_entries (user_id, connection_id, project_id, task_id, spent_date, planned_minutes, planned_note, hours, notes)
+values (@user_id, @connection_id, @project_id, @task_id, @spent_date, @planned_minutes, @planned_note, @hours, @notes)
+returning id, generation;
+
+-- name: PushedMean :one
+update pushed_entries
+set planned_minutes = @planned_minutes, planned_note = @planned_note, hours = @hours, notes = @notes
+where id = @id and user_id = @user_id and removed_at is null
+returning id, generation, remote_id;
+
+-- A deliberate new creation after the entry was deleted in Harvest: a new
+-- generation has a new reference.
+-- name: PushedRenew :one
+update pushed_entries
+set generation = generation + 1, remote_id = null, agreed_hours = null, agreed_notes = null, agreed_updated_at = null
+where id = @id and user_id = @user_id
+returning generation;
+
+-- Keeping ours over a change made in Harvest: the update starts from what is there now.
+-- name: PushedRebase :exec
+update pushed_entries p
+set agreed_hours = e.hours, agreed_notes = e.notes, agreed_updated_at = e.updated_at
+from time_entries e
+where p.id = @id and p.user_id = @user_id and e.user_id = p.user_id and e.harvest_id = p.remote_id;
+
+-- name: WriteAdd :one
+insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, remote_id, mutation_id, state)
+values (@user_id, @connection_id, @pushed_entry_id, @op, @reference, @payload, @remote_id, @mutation_id, @state)
+returning id;
+
+-- name: PushDone :one
+select count(*) from writes where user_id = @user_id and mutation_id = @mutation_id;
+
+-- name: HarvestIDs :one
+select p.harvest_id as project_id, t.harvest_id as task_id
+from projects p join tasks t on t.user_id = p.user_id
+where p.user_id = @user_id and p.id = @project_id and t.id = @task_id;
+
+-- The ledger of one user (user_id), or of all (null); newest first.
+-- name: WritesList :many
+select w.id, w.user_id, u.email, w.op, w.state, w.payload, w.reference, coalesce(w.remote_id, p.remote_id) as remote_id, w.attempts, w.not_before,
+       w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at,
+       cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state
+from writes w
+join users u on u.id = w.user_id
+join pushed_entries p on p.id = w.pushed_entry_id
+join projects pr on pr.id = p.project_id
+join clients cl on cl.id = pr.client_id
+join tasks t on t.id = p.task_id
+join harvest_connections c on c.id = w.connection_id
+where (sqlc.narg(user_id)::bigint is null or w.user_id = sqlc.narg(user_id)::bigint)
+  and (sqlc.narg(id)::bigint is null or w.id = sqlc.narg(id)::bigint)
+  and (@state::text = '' or w.state = @state::text)
+  and (sqlc.narg(before)::bigint is null or w.id < sqlc.narg(before)::bigint)
+order by w.id desc
+limit @most;
+
+-- name: WriteAttempts :many
+select write_id, at, action, outcome, reason, status, request_id, message, latency_ms
+from write_attempts where write_id = any(@write_ids::bigint[])
+order by id;
+
+-- name: WritesCount :many
+select state, count(*) as writes from writes
+where sqlc.narg(user_id)::bigint is null or user_id = sqlc.narg(user_id)::bigint
+group by state;
+
+-- Tries again at once what a person may try again; see ledger.State.Retryable.
+-- A later write of the same entry has overtaken it: then there is nothing to retry.
+-- name: WritesRetry :many
+update writes w
+set state = 'pending', not_before = clock_timestamp(), failures = 0, finished_at = null
+from harvest_connections c
+where c.id = w.connection_id and c.state = 'ok'
+  and w.state in ('rejected', 'retry', 'blocked')
+  and (sqlc.narg(user_id)::bigint is null or w.user_id = sqlc.narg(user_id)::bigint)
+  and (sqlc.narg(id)::bigint is null or w.id = sqlc.narg(id)::bigint)
+  and (@state::text = '' or w.state = @state::text)
+  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id)
+returning w.id, w.connection_id;
+
+-- name: WriteDrop :one
+update writes w set state = 'dropped', finished_at = clock_timestamp()
+where w.id = @id and w.state in ('rejected', 'retry', 'blocked', 'pending', 'conflict')
+  and (sqlc.narg(user_id)::bigint is null or w.user_id = sqlc.narg(user_id)::bigint)
+returning w.id;
+
+-- name: WritesOldestDue :one
+select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as age
+from writes where state in ('pending', 'sending', 'uncertain', 'retry');

@@ -1,0 +1,352 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"furrow/db/dbgen"
+	"furrow/ledger"
+	"furrow/planner"
+)
+
+// batchSender is what a week is read through: the pool, or a transaction.
+type batchSender interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// WeekPlan returns everything that the page of a week shows. Whether the week
+// begins on the user's first day of the week is for the caller to compare.
+func (s *Store) WeekPlan(ctx context.Context, userID int64, week planner.Week) (ledger.WeekPlan, error) {
+	return weekPlan(ctx, s.pool, userID, week)
+}
+
+// WeekPlan is [Store.WeekPlan] inside of a transaction.
+func (tx *Tx) WeekPlan(ctx context.Context, userID int64, week planner.Week) (ledger.WeekPlan, error) {
+	return weekPlan(ctx, tx, userID, week)
+}
+
+// weekPlan sends its queries as one batch, so that a week costs one round trip
+// however many rows it has. sqlc knows no batch of different queries; the SQL
+// and the row types are sqlc's, the sending is ours.
+func weekPlan(ctx context.Context, conn batchSender, userID int64, week planner.Week) (ledger.WeekPlan, error) {
+	var batch pgx.Batch
+	first, last := week.Start, week.End()
+	batch.Queue(dbgen.WeekHead, first, last, userID)
+	batch.Queue(dbgen.WeekRows, userID, first, last)
+	batch.Queue(dbgen.WeekCells, userID, first, last)
+	batch.Queue(dbgen.WeekTracked, userID, first, last)
+	batch.Queue(dbgen.WeekPushed, userID, first, last)
+	results := conn.SendBatch(ctx, &batch)
+
+	plan := ledger.WeekPlan{Week: week}
+	err := readWeek(results, &plan)
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return ledger.WeekPlan{}, fmt.Errorf("week %s of user %d: %w", week, userID, notFound(err))
+	}
+	return plan, nil
+}
+
+// readWeek reads the answers in the order in which weekPlan asked.
+func readWeek(results pgx.BatchResults, plan *ledger.WeekPlan) error {
+	head, err := one[dbgen.WeekHeadRow](results)
+	if err != nil {
+		return err
+	}
+	setHead(plan, head)
+
+	rows, err := many[dbgen.WeekRowsRow](results)
+	if err != nil {
+		return err
+	}
+	plan.Rows = make([]ledger.Row, len(rows))
+	at := make(map[ledger.RowID]*ledger.Row, len(rows))
+	for i, r := range rows {
+		plan.Rows[i] = ledger.Row{
+			ID: ledger.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Client: r.Client, ClientID: r.ClientID,
+			Project: r.Project, Task: r.Task, Currency: r.Currency, Rate: r.HourlyRate,
+			Billable: r.Billable, Active: r.Active, Kept: r.Kept,
+		}
+		at[plan.Rows[i].ID] = &plan.Rows[i]
+	}
+	// The queries of a batch see the database at slightly different moments, so
+	// a cell may belong to a row that was not there yet; the next poll shows it.
+	cell := func(projectID, taskID int64, date planner.Date) *ledger.Cell {
+		row := at[ledger.RowID{ProjectID: projectID, TaskID: taskID}]
+		if row == nil || !plan.Week.Contains(date) {
+			return nil
+		}
+		return &row.Cells[date-plan.Week.Start]
+	}
+
+	cells, err := many[dbgen.WeekCellsRow](results)
+	if err != nil {
+		return err
+	}
+	for _, r := range cells {
+		if c := cell(r.ProjectID, r.TaskID, r.Date); c != nil {
+			c.Planned, c.Note, c.Version = planner.Minutes(r.Minutes), r.Note, r.Version
+		}
+	}
+
+	tracked, err := many[dbgen.WeekTrackedRow](results)
+	if err != nil {
+		return err
+	}
+	for _, r := range tracked {
+		if r.Approved {
+			lockWeek(plan, planner.WeekOf(r.SpentDate, time.Weekday(head.HarvestWeekStart)))
+		}
+		if c := cell(r.ProjectID, r.TaskID, r.SpentDate); c != nil {
+			c.Others, c.OthersCount, c.Running = planner.Hours(r.Hours), int(r.Entries), r.Running
+			if r.Locked {
+				c.Locked = lockedReason(r.LockedReason)
+			}
+		}
+	}
+
+	pushed, err := many[dbgen.WeekPushedRow](results)
+	if err != nil {
+		return err
+	}
+	for _, r := range pushed {
+		if c := cell(r.ProjectID, r.TaskID, r.SpentDate); c != nil {
+			c.Ours = pushedEntry(r)
+		}
+	}
+	return nil
+}
+
+// lockWeek marks the days of the account's week, which an approval locks as a
+// whole, days without entries included (harvest-api.md, section 8).
+func lockWeek(plan *ledger.WeekPlan, approved planner.Week) {
+	for i, day := range plan.Week.Days() {
+		if approved.Contains(day) {
+			plan.DayLocks[i] = "approved"
+		}
+	}
+}
+
+// lockedReason is never empty, because an empty one means "not locked".
+func lockedReason(harvest string) string {
+	if harvest == "" {
+		return "locked"
+	}
+	return harvest
+}
+
+func setHead(plan *ledger.WeekPlan, h dbgen.WeekHeadRow) {
+	plan.UserEmail, plan.IsAdmin, plan.Version = h.Email, h.IsAdmin, h.Version
+	plan.Profile = planner.Profile{
+		WeekStart: time.Weekday(h.WeekStart), TimeZone: h.TimeZone, Clock: h.Clock,
+		DurationFormat: planner.DurationFormat(h.DurationFormat), WeeklyCapacity: planner.Minutes(h.WeeklyCapacity),
+	}
+	if h.ConnectionID != nil {
+		plan.Connection = &ledger.Connection{
+			ID: *h.ConnectionID, State: ledger.ConnectionState(h.ConnectionState), PulledAt: deref(h.PulledAt),
+			Account: ledger.Account{BaseURI: h.BaseUri, TimestampTimers: h.TimestampTimers},
+		}
+	}
+	if h.RunID != 0 {
+		plan.Run = &ledger.RunStatus{
+			ID: h.RunID, State: ledger.RunState(h.RunState), Phase: ledger.Phase(h.RunPhase), First: h.RunFirst,
+			Page: int(h.RunPage), Pages: int(h.RunPages), Entries: int(h.RunEntries), NextTry: deref(h.RunNextTry),
+			Reason: h.RunReason, Status: int(h.RunStatus), CreatedAt: h.RunCreated, FinishedAt: deref(h.RunFinished),
+		}
+	}
+	plan.Writes = ledger.WriteCounts{
+		Waiting: int(h.Waiting), Uncertain: int(h.Uncertain), NeedsYou: int(h.NeedsYou),
+		NextTry: instant(h.NextTry), Reason: h.Reason, Status: int(h.Status),
+	}
+}
+
+func pushedEntry(r dbgen.WeekPushedRow) *ledger.Pushed {
+	p := &ledger.Pushed{
+		ID: r.ID, PlannedMinutes: planner.Minutes(r.PlannedMinutes), PlannedNote: r.PlannedNote,
+		Meant: planner.Hours(r.Hours), MeantNotes: r.Notes, RemoteID: r.RemoteID,
+		AgreedHours: planner.Hours(r.AgreedHours), AgreedNotes: r.AgreedNotes, Gone: r.Gone,
+	}
+	if !r.Gone {
+		p.RemoteHours, p.RemoteNotes = planner.Hours(r.RemoteHours), r.RemoteNotes
+	}
+	if r.WriteID != 0 {
+		p.Write = &ledger.LastWrite{
+			ID: r.WriteID, Op: ledger.Op(r.Op), State: ledger.State(r.State), NextTry: instant(r.NotBefore),
+			Reason: r.ErrorReason, Status: int(r.ErrorStatus), Message: r.ErrorMessage,
+		}
+	}
+	return p
+}
+
+// Assignment is a row that the user may add: what can be logged in Harvest.
+type Assignment struct {
+	ID                    ledger.RowID
+	Client, Project, Task string
+}
+
+// Assignments returns the user's active assignments by client, project and task.
+func (s *Store) Assignments(ctx context.Context, userID int64) ([]Assignment, error) {
+	rows, err := s.q.AssignmentsActive(ctx, userID)
+	if err != nil {
+		return nil, fmt.Errorf("assignments of user %d: %w", userID, err)
+	}
+	assignments := make([]Assignment, len(rows))
+	for i, r := range rows {
+		assignments[i] = Assignment{ID: ledger.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Client: r.Client, Project: r.Project, Task: r.Task}
+	}
+	return assignments, nil
+}
+
+// KeepRow puts a row into a week, so that it is shown while it is empty.
+// Keeping it again changes nothing. [planner.ErrNotFound]: the user has no such
+// assignment.
+func (tx *Tx) KeepRow(ctx context.Context, userID int64, week planner.Week, row ledger.RowID) error {
+	known, err := tx.q.AssignmentExists(ctx, dbgen.AssignmentExistsParams{UserID: userID, ProjectID: row.ProjectID, TaskID: row.TaskID})
+	if err == nil && !known {
+		err = planner.ErrNotFound
+	}
+	if err == nil {
+		_, err = tx.q.WeekRowKeep(ctx, dbgen.WeekRowKeepParams{UserID: userID, Week: week.Start, ProjectID: row.ProjectID, TaskID: row.TaskID})
+	}
+	if err != nil {
+		return fmt.Errorf("keep row %v in week %s of user %d: %w", row, week, userID, err)
+	}
+	return nil
+}
+
+// RemoveRow takes an empty row out of a week. What has a plan or tracked time
+// stays visible because of that. [planner.ErrNotFound]: it was not kept there.
+func (tx *Tx) RemoveRow(ctx context.Context, userID int64, week planner.Week, row ledger.RowID) error {
+	n, err := tx.q.WeekRowRemove(ctx, dbgen.WeekRowRemoveParams{
+		UserID: userID, FirstDay: week.Start, LastDay: week.End(), ProjectID: row.ProjectID, TaskID: row.TaskID,
+	})
+	if err == nil && n == 0 {
+		err = planner.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("remove row %v from week %s of user %d: %w", row, week, userID, err)
+	}
+	return nil
+}
+
+// CellEdit is a change of one cell. Nil fields are left alone.
+type CellEdit struct {
+	Cell       ledger.CellID
+	Planned    *planner.Minutes
+	Note       *string
+	MutationID string // UUID, one per submitted form; the same again changes nothing
+	// Seen is the newest plan event that the form was based on. A cell that was
+	// changed later by another form is not overwritten.
+	Seen int64
+}
+
+// EditCell stores a change of the plan and its line of history. changed is
+// false if the cell already was so, or the mutation was stored before.
+// [planner.ErrNotFound]: the user has no such project or task;
+// [planner.ErrConflict]: the cell was changed after edit.Seen.
+func (tx *Tx) EditCell(ctx context.Context, userID int64, edit CellEdit) (changed bool, err error) {
+	changed, err = tx.editCell(ctx, userID, edit)
+	if err != nil {
+		return false, fmt.Errorf("edit cell %v of user %d: %w", edit.Cell, userID, err)
+	}
+	return changed, nil
+}
+
+func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit) (bool, error) {
+	id := edit.Cell
+	// Locks the project's row, so that edits of the same cell follow each other
+	// even while it has no row of its own.
+	before, err := tx.q.CellLock(ctx, dbgen.CellLockParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date})
+	if err != nil {
+		return false, notFound(err)
+	}
+	minutes, note := before.Minutes, before.Note
+	if edit.Planned != nil {
+		minutes = int32(*edit.Planned)
+	}
+	if edit.Note != nil {
+		note = *edit.Note
+	}
+	if minutes == before.Minutes && note == before.Note {
+		return false, nil
+	}
+	done, err := tx.q.MutationDone(ctx, dbgen.MutationDoneParams{UserID: userID, MutationID: edit.MutationID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date})
+	if err != nil || done {
+		return false, err
+	}
+	if before.Version > edit.Seen {
+		return false, planner.ErrConflict
+	}
+	version, err := tx.q.PlanEventAdd(ctx, dbgen.PlanEventAddParams{
+		UserID: userID, Kind: "edit", MutationID: edit.MutationID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date,
+		MinutesBefore: before.Minutes, MinutesAfter: minutes, NoteBefore: before.Note, NoteAfter: note,
+	})
+	if err != nil {
+		return false, err
+	}
+	if minutes == 0 && note == "" {
+		err = tx.q.CellClear(ctx, dbgen.CellClearParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date})
+	} else {
+		err = tx.q.CellSet(ctx, dbgen.CellSetParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date, Minutes: minutes, Note: note, Version: version})
+	}
+	return err == nil, err
+}
+
+// CellEntry is a time entry of Harvest's in one cell.
+type CellEntry struct {
+	ID    int64 // Harvest's
+	Hours planner.Hours
+	Notes string
+	Ours  bool
+}
+
+// CellEntries returns what Harvest has on a cell, oldest first.
+func (s *Store) CellEntries(ctx context.Context, userID int64, cell ledger.CellID) ([]CellEntry, error) {
+	rows, err := s.q.CellEntries(ctx, dbgen.CellEntriesParams{UserID: userID, ProjectID: cell.ProjectID, TaskID: cell.TaskID, Date: cell.Date})
+	if err != nil {
+		return nil, fmt.Errorf("entries of cell %v of user %d: %w", cell, userID, err)
+	}
+	entries := make([]CellEntry, len(rows))
+	for i, r := range rows {
+		entries[i] = CellEntry{ID: r.HarvestID, Hours: planner.Hours(r.Hours), Notes: r.Notes, Ours: r.Ours}
+	}
+	return entries, nil
+}
+
+func one[T any](results pgx.BatchResults) (T, error) {
+	rows, err := results.Query()
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
+}
+
+func many[T any](results pgx.BatchResults) ([]T, error) {
+	rows, err := results.Query()
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+}
+
+// deref gives the zero time for an absent one.
+func deref(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+// instant reads the epoch, which the queries use for "none", as the zero time.
+func instant(t time.Time) time.Time {
+	if t.Unix() == 0 {
+		return time.Time{}
+	}
+	return t
+}

@@ -1,0 +1,182 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"furrow/db/dbgen"
+	"furrow/ledger"
+	"furrow/planner"
+)
+
+// WriteRecord is a write of the ledger as people see it.
+type WriteRecord struct {
+	ID                    int64
+	UserID                int64
+	Email                 string // of the owner
+	Op                    ledger.Op
+	State                 ledger.State
+	Entry                 ledger.Entry
+	Client, Project, Task string
+	ClientID              int64
+	RemoteID              int64 // Harvest's; 0 if not known
+	BaseURI               string
+	Connection            ledger.ConnectionState
+	Sendings              int
+	NotBefore             time.Time
+	Reason                string // of the latest failure
+	Status                int
+	Message               string // Harvest's own words
+	CreatedAt             time.Time
+	FinishedAt            time.Time
+	Attempts              []ledger.Attempt // oldest first
+}
+
+// WriteFilter chooses writes. Zero fields do not filter.
+type WriteFilter struct {
+	UserID int64 // of one user; 0: of all, for admins
+	ID     int64
+	State  ledger.State
+	Before int64 // only ids below
+	Most   int   // at most so many; 0: 50
+}
+
+func (f WriteFilter) most() int32 {
+	if f.Most <= 0 {
+		return 50
+	}
+	return int32(f.Most)
+}
+
+// nonzero is nil for zero, which the queries read as "any".
+func nonzero(n int64) *int64 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// Writes returns the writes that match, newest first, with their attempts.
+func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error) {
+	rows, err := s.q.WritesList(ctx, dbgen.WritesListParams{
+		UserID: nonzero(f.UserID), ID: nonzero(f.ID), State: string(f.State), Before: nonzero(f.Before), Most: f.most(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list writes: %w", err)
+	}
+	records := make([]WriteRecord, len(rows))
+	ids := make([]int64, len(rows))
+	at := make(map[int64]*WriteRecord, len(rows))
+	for i, r := range rows {
+		records[i] = WriteRecord{
+			ID: r.ID, UserID: r.UserID, Email: r.Email, Op: ledger.Op(r.Op), State: ledger.State(r.State), Client: r.Client, ClientID: r.ClientID,
+			Project: r.Project, Task: r.Task, BaseURI: r.BaseUri, Connection: ledger.ConnectionState(r.ConnectionState),
+			Sendings: int(r.Attempts), NotBefore: r.NotBefore, Reason: r.ErrorReason, Status: int(r.ErrorStatus), Message: r.ErrorMessage,
+			CreatedAt: r.CreatedAt, FinishedAt: deref(r.FinishedAt), RemoteID: derefID(r.RemoteID),
+		}
+		if err := json.Unmarshal(r.Payload, &records[i].Entry); err != nil {
+			return nil, fmt.Errorf("read write %d: %w", r.ID, err)
+		}
+		ids[i], at[r.ID] = r.ID, &records[i]
+	}
+	attempts, err := s.q.WriteAttempts(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("list attempts: %w", err)
+	}
+	for _, a := range attempts {
+		w := at[a.WriteID]
+		w.Attempts = append(w.Attempts, ledger.Attempt{
+			At: a.At, Action: ledger.Action(a.Action), Outcome: ledger.OutcomeKind(a.Outcome), Reason: a.Reason, Status: int(a.Status),
+			RequestID: a.RequestID, Message: a.Message, Latency: time.Duration(a.LatencyMs) * time.Millisecond,
+		})
+	}
+	return records, nil
+}
+
+func derefID(id *int64) int64 {
+	if id == nil {
+		return 0
+	}
+	return *id
+}
+
+// Write returns one write; userID 0 stands for any user's. [planner.ErrNotFound]:
+// there is none of that id, or it is somebody else's.
+func (s *Store) Write(ctx context.Context, userID, id int64) (WriteRecord, error) {
+	list, err := s.Writes(ctx, WriteFilter{UserID: userID, ID: id, Most: 1})
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("write %d: %w", id, planner.ErrNotFound)
+	}
+	if err != nil {
+		return WriteRecord{}, err
+	}
+	return list[0], nil
+}
+
+// CountWrites counts writes by state; of one user, or of all if userID is 0.
+func (s *Store) CountWrites(ctx context.Context, userID int64) (map[ledger.State]int, error) {
+	rows, err := s.q.WritesCount(ctx, nonzero(userID))
+	if err != nil {
+		return nil, fmt.Errorf("count writes: %w", err)
+	}
+	counts := make(map[ledger.State]int, len(rows))
+	for _, r := range rows {
+		counts[ledger.State(r.State)] = int(r.Writes)
+	}
+	return counts, nil
+}
+
+// RetryWrites sets the writes that match and may be retried to be tried at
+// once, notes that in their history, and returns the connections to ring.
+// Others that match are left alone.
+func (tx *Tx) RetryWrites(ctx context.Context, f WriteFilter) (writeIDs, connectionIDs []int64, err error) {
+	rows, err := tx.q.WritesRetry(ctx, dbgen.WritesRetryParams{UserID: nonzero(f.UserID), ID: nonzero(f.ID), State: string(f.State)})
+	if err != nil {
+		return nil, nil, fmt.Errorf("retry writes: %w", err)
+	}
+	seen := map[int64]bool{}
+	for _, r := range rows {
+		if err := tx.noteByPerson(ctx, r.ID, ledger.ActionRetry); err != nil {
+			return nil, nil, err
+		}
+		writeIDs = append(writeIDs, r.ID)
+		if !seen[r.ConnectionID] {
+			seen[r.ConnectionID] = true
+			connectionIDs = append(connectionIDs, r.ConnectionID)
+		}
+	}
+	return writeIDs, connectionIDs, nil
+}
+
+// DropWrite gives up a write that is not in doubt; userID 0 stands for any
+// user's. [planner.ErrNotFound]: it does not exist; [planner.ErrConflict]: it
+// is done, or under way.
+func (tx *Tx) DropWrite(ctx context.Context, userID, id int64) error {
+	_, err := tx.q.WriteDrop(ctx, dbgen.WriteDropParams{ID: id, UserID: nonzero(userID)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = planner.ErrConflict
+		if list, listErr := tx.q.WritesList(ctx, dbgen.WritesListParams{UserID: nonzero(userID), ID: &id, Most: 1}); listErr == nil && len(list) == 0 {
+			err = planner.ErrNotFound
+		}
+	}
+	if err == nil {
+		err = tx.noteByPerson(ctx, id, ledger.ActionDrop)
+	}
+	if err != nil {
+		return fmt.Errorf("drop write %d: %w", id, err)
+	}
+	return nil
+}
+
+func (tx *Tx) noteByPerson(ctx context.Context, writeID int64, action ledger.Action) error {
+	err := tx.q.WriteAttemptAdd(ctx, dbgen.WriteAttemptAddParams{WriteID: writeID, Action: string(action), Outcome: string(ledger.OutcomeByPerson)})
+	if err != nil {
+		return fmt.Errorf("note on write %d: %w", writeID, err)
+	}
+	return nil
+}
