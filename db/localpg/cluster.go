@@ -91,7 +91,7 @@ func placeForRoot(ctx context.Context, cfg *Config, dir string) (string, error) 
 	}
 	target := filepath.Join(home, "postgres")
 	if err := os.Symlink(target, dir); err != nil {
-		os.Remove(home)                                         //nolint:errcheck // It is empty.
+		os.Remove(home)                                         // It is empty.
 		if other, linkErr := os.Readlink(dir); linkErr == nil { // made by another program just now
 			return other, nil
 		}
@@ -162,7 +162,7 @@ func initCluster(ctx context.Context, bin, dir string, user *account) error {
 	const infix = ".init-"
 	if leftovers, err := filepath.Glob(globEscape(dir) + infix + "*"); err == nil {
 		for _, leftover := range leftovers {
-			os.RemoveAll(leftover) //nolint:errcheck // It is not in the way.
+			os.RemoveAll(leftover) // It is not in the way.
 		}
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+infix)
@@ -279,7 +279,7 @@ func readPIDFile(dir string) (pid int, socket string) {
 		return 0, ""
 	}
 	lines := strings.Split(string(text), "\n")
-	pid, _ = strconv.Atoi(strings.TrimSpace(lines[0])) //nolint:errcheck // Then it is 0.
+	pid, _ = strconv.Atoi(strings.TrimSpace(lines[0])) // Then it is 0.
 	if len(lines) > 4 {
 		socket = lines[4]
 	}

@@ -63,13 +63,13 @@ func binDirs() []string {
 		"/usr/local/opt/postgresql@*/bin",
 		"/Applications/Postgres.app/Contents/Versions/[0-9]*/bin",
 	} {
-		matches, _ := filepath.Glob(pattern) //nolint:errcheck // It is a valid pattern.
+		matches, _ := filepath.Glob(pattern) // It is a valid pattern.
 		found = append(found, matches...)
 	}
 	number := regexp.MustCompile(`[0-9]+`)
 	slices.SortStableFunc(found, func(a, b string) int {
-		numA, _ := strconv.Atoi(number.FindString(a)) //nolint:errcheck // All have one.
-		numB, _ := strconv.Atoi(number.FindString(b)) //nolint:errcheck // As above.
+		numA, _ := strconv.Atoi(number.FindString(a)) // All have one.
+		numB, _ := strconv.Atoi(number.FindString(b)) // As above.
 		return cmp.Compare(numB, numA)
 	})
 	if path, err := exec.LookPath("postgres"); err == nil {
@@ -93,6 +93,6 @@ func versionOf(ctx context.Context, bin string) int {
 	if match == nil {
 		return 0
 	}
-	major, _ := strconv.Atoi(string(match[1])) //nolint:errcheck // They are digits.
+	major, _ := strconv.Atoi(string(match[1])) // They are digits.
 	return major
 }

@@ -189,7 +189,7 @@ func (s *Server) spawn(ctx context.Context, bin string, user *account) error {
 		return fmt.Errorf("the log of PostgreSQL cannot be written: %w", err)
 	}
 	defer log.Close()
-	logStart, _ := log.Seek(0, 2) //nolint:errcheck // Then an error quotes older lines.
+	logStart, _ := log.Seek(0, 2) // Then an error quotes older lines.
 
 	args := []string{"-D", s.dir}
 	for _, setting := range append(settings(s.socket), s.cfg.Settings...) {
@@ -256,14 +256,14 @@ func (s *Server) connectOnce(ctx context.Context) error {
 		}
 		_, err = conn.Exec(ctx, "CREATE DATABASE furrow")
 		if err != nil {
-			conn.Close(ctx) //nolint:errcheck // The first error counts.
+			conn.Close(ctx) // The first error counts.
 			return fmt.Errorf("make the database: %w", err)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // Nothing was written.
+	defer conn.Close(ctx) // Nothing was written.
 	var dir string
 	if err := conn.QueryRow(ctx, "SELECT current_setting('data_directory')").Scan(&dir); err != nil {
 		return fmt.Errorf("ask for the data directory: %w", err)
@@ -371,7 +371,7 @@ func (s *Server) logPath() string { return filepath.Join(filepath.Dir(s.dir), "p
 
 func (s *Server) removeSocketDir() {
 	if s.socket != "" && s.socket != s.dir {
-		os.Remove(s.socket) //nolint:errcheck // An empty directory in /tmp is no harm.
+		os.Remove(s.socket) // An empty directory in /tmp is no harm.
 	}
 }
 

@@ -72,12 +72,12 @@ func start(ctx context.Context, dir string) (connString string, release func(), 
 		err = startReaper(dir)
 	}
 	if err != nil {
-		syscall.Close(users) //nolint:errcheck // The first error counts.
+		syscall.Close(users) // The first error counts.
 		return "", nil, fmt.Errorf("the PostgreSQL for tests (delete %s if this stays): %w", dir, err)
 	}
 	return server.ConnString(), sync.OnceFunc(func() {
 		server.Stop(context.Background()) //nolint:errcheck // It is not ours and runs on.
-		syscall.Close(users)              //nolint:errcheck // Only a lock was on it.
+		syscall.Close(users)              // Only a lock was on it.
 	}), nil
 }
 
@@ -171,7 +171,7 @@ func lock(path string, how int) (fd int, err error) {
 		if err = flock(fd, how); err == nil {
 			return fd, nil
 		}
-		syscall.Close(fd) //nolint:errcheck // Nothing was written.
+		syscall.Close(fd) // Nothing was written.
 	}
 	return -1, fmt.Errorf("lock %s: %w", path, err)
 }

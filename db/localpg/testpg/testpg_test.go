@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 			err = ping(address)
 		}
 		if err != nil {
-			os.Stderr.WriteString(err.Error()) //nolint:errcheck // The exit code tells.
+			os.Stderr.WriteString(err.Error()) // The exit code tells.
 			os.Exit(1)
 		}
 		os.Exit(0)
@@ -87,7 +87,7 @@ func TestProcessesShareOneServerAndItEndsAfterThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	syscall.Close(use) //nolint:errcheck // Nothing was written.
+	syscall.Close(use) // Nothing was written.
 	time.Sleep(2 * time.Second)
 	if err := ping(address); err != nil {
 		t.Fatalf("the server ended while it was in use: %v", err)
