@@ -10,8 +10,6 @@ type PushPage struct {
 	Format     planner.DurationFormat
 	MutationID string // makes pressing the button twice harmless
 	Days       []PushDay
-	Total      planner.Minutes // of the ticked lines
-	Ticked     int
 	Sentence   string // about the connection or an earlier push, if there is something to say
 	Error      string // the last answer was refused: nothing ticked, or things changed meanwhile
 	Connected  bool
@@ -96,6 +94,35 @@ func (p PushPage) sendable() bool {
 	}
 	return false
 }
+
+// ticked counts the ticked lines.
+func (p PushPage) ticked() int {
+	n := 0
+	for i := range p.Days {
+		for j := range p.Days[i].Lines {
+			if l := &p.Days[i].Lines[j]; l.Ticked && l.Tickable() {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// total is what the ticked lines add to Harvest.
+func (p PushPage) total() planner.Minutes {
+	var total planner.Minutes
+	for i := range p.Days {
+		for j := range p.Days[i].Lines {
+			if l := &p.Days[i].Lines[j]; l.Ticked && l.Tickable() {
+				total += l.adds()
+			}
+		}
+	}
+	return total
+}
+
+// adds is how much more Harvest will have; less than zero if it will have less.
+func (l *PushLine) adds() planner.Minutes { return (l.After - l.Before).Minutes() }
 
 // word is what the line would do, in a word.
 func (l *PushLine) word() string {

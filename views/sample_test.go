@@ -200,7 +200,7 @@ func states() []views.Option {
 func pushPage() views.PushPage {
 	week := sampleWeek()
 	return views.PushPage{
-		Chrome: chrome("Push the week", views.NavWeek), Week: week, Format: planner.HoursMinutes, MutationID: "7d1c", Connected: true, Total: 210, Ticked: 2,
+		Chrome: chrome("Push the week", views.NavWeek), Week: week, Format: planner.HoursMinutes, MutationID: "7d1c", Connected: true,
 		Days: []views.PushDay{
 			{Date: week.Day(0), Locked: "The timesheet of this day is approved.", Lines: []views.PushLine{
 				{Value: "a", Action: views.PushBlocked, Client: "Birch & Sons", Project: "Consulting", Task: "Workshop", Hue: 4, Planned: 120, After: 200, Reason: "The day is approved in Harvest. Ask an administrator to reopen it."},
@@ -266,7 +266,7 @@ func samples() map[string]templ.Component {
 		adminWrites[i].Owner = "ida@example.org"
 	}
 	none := pushPage()
-	none.Days, none.Ticked, none.Total = nil, 0, 0
+	none.Days = nil
 	refusedPush := pushPage()
 	day := week.Day(1)
 	refusedPush.Day, refusedPush.Error = &day, "The plan changed in another tab meanwhile. Look again, then send."
@@ -302,9 +302,13 @@ func samples() map[string]templ.Component {
 			p.Chrome.SandboxBar.Mode = views.Outage503
 			p.Chrome = withFlash(p.Chrome, views.FlashBad, "One cell was not stored. It is marked below.")
 		}),
-		"week_long":         page(func(p *views.WeekPage) { p.Grid = longGrid() }),
-		"week_big":          page(func(p *views.WeekPage) { p.Grid = bigGrid() }),
-		"week_decimal":      page(func(p *views.WeekPage) { p.Grid = typicalGrid(); p.Grid.Format = planner.Decimal; p.Chrome.Theme = "dark" }),
+		"week_long": page(func(p *views.WeekPage) { p.Grid = longGrid() }),
+		"week_big":  page(func(p *views.WeekPage) { p.Grid = bigGrid() }),
+		"week_decimal": page(func(p *views.WeekPage) {
+			p.Grid = typicalGrid()
+			p.Grid.Format = planner.Decimal
+			p.Chrome.Theme = "dark"
+		}),
 		"week_change":       change.View(),
 		"live_rows":         views.LivePartial{Status: down, Change: &change}.View(),
 		"live_grid":         views.LivePartial{Status: done(), Grid: &typical}.View(),

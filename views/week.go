@@ -385,7 +385,7 @@ func (c *Cell) hidden() string {
 func (c *Cell) difference(f planner.DurationFormat) string {
 	tracked := c.Tracked.Minutes()
 	switch {
-	case tracked == 0 || c.Planned == 0 || tracked == c.Planned:
+	case tracked == 0 || c.Planned == 0 || tracked == c.Planned || c.Running:
 		return ""
 	case tracked > c.Planned:
 		return f.Format(tracked-c.Planned) + " over"
