@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"furrow/planner"
 	"furrow/views"
@@ -31,7 +32,8 @@ func (f form) fields(errs planner.FieldErrors, names ...string) views.Fields {
 }
 
 // readForm reads the fields of a posted form. Fields of the query are not among
-// them.
+// them. Text that no browser sends and no database takes is refused here, once
+// for all fields.
 func readForm(r *http.Request) (form, error) {
 	if err := r.ParseForm(); err != nil {
 		var tooLarge *http.MaxBytesError
@@ -39,6 +41,13 @@ func readForm(r *http.Request) (form, error) {
 			return form{}, err
 		}
 		return form{}, fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	for _, values := range r.PostForm {
+		for _, value := range values {
+			if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+				return form{}, errMalformed
+			}
+		}
 	}
 	return form{r.PostForm}, nil
 }

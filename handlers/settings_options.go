@@ -61,8 +61,6 @@ func tokenNameProblem(name string) string {
 	switch {
 	case name == "":
 		return "Give it a name, so that you know later what it is for."
-	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
-		return "Use letters, digits and signs only."
 	case utf8.RuneCountInString(name) > maxTokenName:
 		return "Use at most 100 characters."
 	}

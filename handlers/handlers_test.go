@@ -1,0 +1,310 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"furrow/db"
+	"furrow/db/dbtest"
+	"furrow/views"
+)
+
+const (
+	idaEmail    = "ida@example.com"
+	idaPassword = "a field of barley"
+)
+
+// hashOfIda costs a tenth of a second, so it is made once.
+var hashOfIda = sync.OnceValues(func() (string, error) { return HashPassword(idaPassword) })
+
+// testBundle is a running program over a database of its own.
+type testBundle struct {
+	t       *testing.T
+	store   *db.Store
+	pool    *pgxpool.Pool
+	server  *httptest.Server
+	sandbox *fakeSandbox
+	log     *lockedBuffer
+	clock   *atomic.Int64 // seconds that the clock is ahead
+	queries *atomic.Int64
+}
+
+// setup starts the program; change adjusts what it is made from.
+func setup(t *testing.T, change ...func(*Deps)) *testBundle {
+	t.Helper()
+	b := &testBundle{t: t, sandbox: &fakeSandbox{}, log: &lockedBuffer{}, clock: &atomic.Int64{}, queries: &atomic.Int64{}}
+	config, err := pgxpool.ParseConfig(dbtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.ConnConfig.Tracer = countingTracer{b.queries}
+	b.pool, err = pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.pool.Close)
+	sealer, err := db.NewSealer(dbtest.SecretKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store = db.NewStore(b.pool, sealer)
+
+	server := httptest.NewUnstartedServer(nil)
+	public, err := url.Parse("http://" + server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := Deps{
+		Store:     b.store,
+		Sandbox:   b.sandbox,
+		Static:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "static") }),
+		Assets:    views.Assets{CSS: "/static/app.css", Script: "/static/app.js", HTMX: "/static/htmx.js", Icon: "/static/icon.svg"},
+		PublicURL: public,
+		Now:       func() time.Time { return time.Now().Add(time.Duration(b.clock.Load()) * time.Second) },
+		Log:       slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Ready:     func(context.Context) error { return nil },
+	}
+	for _, c := range change {
+		c(&deps)
+	}
+	server.Config = NewServer(New(deps), deps.Log)
+	if deps.PublicURL.Scheme == "https" {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	t.Cleanup(server.Close)
+	b.server = server
+	return b
+}
+
+func overHTTPS(d *Deps) {
+	https := *d.PublicURL
+	https.Scheme = "https"
+	d.PublicURL = &https
+}
+
+// ida makes the usual user, an admin or not.
+func (b *testBundle) ida() int64 { return b.user(idaEmail, false) }
+
+func (b *testBundle) user(email string, admin bool) int64 {
+	b.t.Helper()
+	hash, err := hashOfIda()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	id, err := b.store.CreateUser(b.t.Context(), email, hash, admin)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return id
+}
+
+// browser is somebody with cookies.
+type browser struct {
+	b      *testBundle
+	client *http.Client
+}
+
+func (b *testBundle) browser() *browser {
+	b.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	client := *b.server.Client()
+	client.Jar = jar
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &browser{b, &client}
+}
+
+// loggedIn is a browser in which the user with the address is logged in.
+func (b *testBundle) loggedIn(email string) *browser {
+	b.t.Helper()
+	in := b.browser()
+	if got := in.post("/login", url.Values{"email": {email}, "password": {idaPassword}}); got.status != http.StatusSeeOther {
+		b.t.Fatalf("log in: status %d: %s", got.status, got.body)
+	}
+	return in
+}
+
+// answer is a response, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (a answer) location() string { return a.header.Get("Location") }
+
+// text returns the text of what the selector finds.
+func (a answer) text(t *testing.T, selector string) string {
+	t.Helper()
+	page, err := goquery.NewDocumentFromReader(strings.NewReader(a.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(page.Find(selector).Text())
+}
+
+func (in *browser) get(path string, header ...string) answer {
+	in.b.t.Helper()
+	return in.do(http.MethodGet, path, nil, header...)
+}
+
+func (in *browser) post(path string, form url.Values, header ...string) answer {
+	in.b.t.Helper()
+	header = append([]string{"Content-Type", "application/x-www-form-urlencoded"}, header...)
+	return in.do(http.MethodPost, path, strings.NewReader(form.Encode()), header...)
+}
+
+func (in *browser) do(method, path string, body io.Reader, header ...string) answer {
+	in.b.t.Helper()
+	r, err := http.NewRequestWithContext(in.b.t.Context(), method, in.b.server.URL+path, body)
+	if err != nil {
+		in.b.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i] == "Host" {
+			r.Host = header[i+1]
+		}
+		r.Header.Set(header[i], header[i+1])
+	}
+	response, err := in.client.Do(r)
+	if err != nil {
+		in.b.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		in.b.t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, string(text)}
+}
+
+// cookie returns the session cookie.
+func (in *browser) cookie() *http.Cookie {
+	in.b.t.Helper()
+	at, err := url.Parse(in.b.server.URL)
+	if err != nil {
+		in.b.t.Fatal(err)
+	}
+	for _, c := range in.client.Jar.Cookies(at) {
+		if strings.HasSuffix(c.Name, "session") {
+			return c
+		}
+	}
+	return &http.Cookie{}
+}
+
+// plant puts a session cookie into the browser.
+func (in *browser) plant(value string) {
+	in.b.t.Helper()
+	at, err := url.Parse(in.b.server.URL)
+	if err != nil {
+		in.b.t.Fatal(err)
+	}
+	in.client.Jar.SetCookies(at, []*http.Cookie{{Name: "session", Value: value, Path: "/"}})
+}
+
+// count returns what a query for one number gives.
+func (b *testBundle) count(query string, args ...any) int {
+	b.t.Helper()
+	var n int
+	if err := b.pool.QueryRow(b.t.Context(), query, args...).Scan(&n); err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}
+
+// breakDatabase takes the database away: it lets nobody in any more, and ends
+// the connections there are.
+func (b *testBundle) breakDatabase() {
+	b.t.Helper()
+	config := b.pool.Config().ConnConfig.Copy()
+	name := config.Database
+	config.Database = "postgres"
+	conn, err := pgx.ConnectConfig(b.t.Context(), config)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(b.t.Context()) }()
+	for _, statement := range []string{
+		"alter database " + pgx.Identifier{name}.Sanitize() + " with allow_connections false",
+		"select pg_terminate_backend(pid) from pg_stat_activity where datname = '" + name + "'",
+	} {
+		if _, err := conn.Exec(b.t.Context(), statement); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+type fakeSandbox struct {
+	mu   sync.Mutex
+	mode string
+}
+
+func (s *fakeSandbox) Outage() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mode == "" {
+		return string(views.OutageWell)
+	}
+	return s.mode
+}
+
+// SetOutage panics and fails on demand: tests have no other way into a handler.
+func (s *fakeSandbox) SetOutage(mode string) error {
+	switch mode {
+	case string(views.OutageDrop):
+		panic("canary panic in a handler")
+	case string(views.Outage429):
+		return errors.New("canary error of a handler")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mode = mode
+	return nil
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+type countingTracer struct{ n *atomic.Int64 }
+
+func (c countingTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	c.n.Add(1)
+	return ctx
+}
+
+func (countingTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
