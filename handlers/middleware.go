@@ -55,8 +55,7 @@ func currentUser(r *http.Request) db.User {
 // limit of the body. The cross-origin check comes before anything reads the
 // session or the form.
 func (s *site) around(mux *http.ServeMux) http.Handler {
-	var h http.Handler = s.route(mux)
-	h = http.MaxBytesHandler(h, maxBody)
+	h := http.MaxBytesHandler(s.route(mux), maxBody)
 	h = s.refuseCrossOrigin(h)
 	h = s.secureHeaders(h)
 	h = s.recoverPanics(h)
