@@ -118,6 +118,7 @@
       if (e.key === "Escape") {
         i.value = i.dataset.was ?? i.defaultValue;
         typed(i);
+        if ("was" in i.dataset) again(); // script made this change, so no event tells of it
         i.select();
       } else if (down || e.key === "ArrowUp" || e.key === "Enter") {
         let row = cell.parentElement, next;
