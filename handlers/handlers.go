@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"furrow/db"
+	"furrow/jobs"
 	"furrow/ledger"
 	"furrow/views"
 )
@@ -39,6 +40,7 @@ type SandboxControl interface {
 // Deps is what the handlers need of the rest of the program.
 type Deps struct {
 	Store *db.Store
+	Jobs  *jobs.Queue // where what the pages ask of Harvest is enqueued
 	// Connect asks Harvest who the token belongs to. An accountID of 0 means the
 	// only account of the token.
 	Connect func(ctx context.Context, token ledger.Secret, accountID int64) (ledger.Account, error)
