@@ -37,7 +37,7 @@ type wireTaskAssignment struct {
 // user's on the project; Harvest hides both from users without the right.
 func (c *Client) Assignments(ctx context.Context) ([]ledger.Assignment, error) {
 	var all []ledger.Assignment
-	err := walk(ctx, c, assignmentsPath, assignmentsPath+"?per_page="+perPage, decodeAssignments, func(page []ledger.Assignment, _ string) bool {
+	err := walk(ctx, c, assignmentsPath, assignmentsPath+"?per_page="+c.h.perPage, decodeAssignments, func(page []ledger.Assignment, _ string) bool {
 		all = append(all, page...)
 		return true
 	})
@@ -121,7 +121,7 @@ func rate(n number) string {
 	if n == "" {
 		return ""
 	}
-	d, err := exact(n)
+	d, err := exact(string(n))
 	if err != nil || d.IsNegative() {
 		return ""
 	}

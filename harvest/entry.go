@@ -52,7 +52,7 @@ func (c *Client) EntryPages(ctx context.Context, filter ledger.EntryFilter) iter
 }
 
 func (c *Client) entryQuery(filter ledger.EntryFilter) url.Values {
-	query := url.Values{"per_page": {perPage}}
+	query := url.Values{"per_page": {c.h.perPage}}
 	if c.credentials.UserID != 0 {
 		query.Set("user_id", strconv.FormatInt(c.credentials.UserID, 10))
 	}

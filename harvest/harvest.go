@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +28,9 @@ const (
 	DefaultBaseURL = "https://api.harvestapp.com"
 	DefaultIDURL   = "https://id.getharvest.com"
 )
+
+// maxPerPage is the most rows that Harvest puts on a page.
+const maxPerPage = 2000
 
 // Config says where Harvest is and how to behave towards it. Zero values stand
 // for the defaults named.
@@ -51,6 +55,9 @@ type Config struct {
 	WriteTimeout time.Duration
 	// ReadTimeout ends one GET, body included; default 30 s.
 	ReadTimeout time.Duration
+	// PageSize is how many rows a page of a list may hold, from 1 to 2000;
+	// default 2000, the most that Harvest gives (introduction/overview/pagination).
+	PageSize int
 
 	Gate ledger.Gate  // nil admits every call
 	Log  *slog.Logger // nil: [slog.Default]
@@ -63,6 +70,7 @@ type Harvest struct {
 	userAgent    string
 	writeTimeout time.Duration
 	readTimeout  time.Duration
+	perPage      string
 	gate         ledger.Gate
 	log          *slog.Logger
 	http         *http.Client
@@ -83,8 +91,12 @@ func New(cfg Config) (*Harvest, error) {
 		userAgent:    userAgent(cfg),
 		writeTimeout: orDefault(cfg.WriteTimeout, 10*time.Second),
 		readTimeout:  orDefault(cfg.ReadTimeout, 30*time.Second),
+		perPage:      strconv.Itoa(maxPerPage),
 		gate:         cfg.Gate,
 		log:          cfg.Log,
+	}
+	if cfg.PageSize > 0 {
+		h.perPage = strconv.Itoa(min(cfg.PageSize, maxPerPage))
 	}
 	if h.log == nil {
 		h.log = slog.Default()

@@ -11,12 +11,8 @@ import (
 	"furrow/ledger"
 )
 
-const (
-	// perPage is the most that Harvest gives (introduction/overview/pagination).
-	perPage = "2000"
-	// maxPages ends a listing that does not end by itself: two million rows.
-	maxPages = 1000
-)
+// maxPages ends a listing that does not end by itself: two million rows.
+const maxPages = 1000
 
 // The reasons for which a link is not followed.
 var (

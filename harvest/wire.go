@@ -1,11 +1,11 @@
 package harvest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -49,75 +49,156 @@ type wireClient struct {
 	Currency string `json:"currency"`
 }
 
-// wireEntry is a time entry (timesheets-api/timesheets/time-entries).
-type wireEntry struct {
-	ID             number     `json:"id"`
-	SpentDate      string     `json:"spent_date"`
-	Hours          number     `json:"hours"`
-	Notes          string     `json:"notes"`
-	IsLocked       bool       `json:"is_locked"`
-	LockedReason   string     `json:"locked_reason"`
-	ApprovalStatus string     `json:"approval_status"`
-	IsBilled       bool       `json:"is_billed"`
-	IsRunning      bool       `json:"is_running"`
-	Billable       bool       `json:"billable"`
-	CreatedAt      string     `json:"created_at"`
-	UpdatedAt      string     `json:"updated_at"`
-	User           named      `json:"user"`
-	Client         wireClient `json:"client"`
-	Project        named      `json:"project"`
-	Task           named      `json:"task"`
-	Reference      *struct {
-		ID    text `json:"id"`
-		Group text `json:"group_id"`
-	} `json:"external_reference"`
+// entryScanner reads time entries (timesheets-api/timesheets/time-entries).
+type entryScanner struct {
+	scanner
+	// Entries come sorted by date, so most dates are the one before.
+	dateText []byte
+	date     planner.Date
 }
 
-// entry gives the wire entry its types. An entry that cannot be told apart, or
-// whose date or hours cannot be read, is an error: a page must not be taken
-// over half.
-func (w *wireEntry) entry() (ledger.RemoteEntry, error) {
-	var problem fieldErrors
-	e := ledger.RemoteEntry{
-		ID:             problem.id("id", w.ID),
-		UserID:         problem.id("user.id", w.User.ID),
-		ClientID:       problem.id("client.id", w.Client.ID),
-		ClientName:     plain(w.Client.Name),
-		Currency:       plain(w.Client.Currency),
-		ProjectID:      problem.id("project.id", w.Project.ID),
-		ProjectName:    plain(w.Project.Name),
-		TaskID:         problem.id("task.id", w.Task.ID),
-		TaskName:       plain(w.Task.Name),
-		Notes:          plain(w.Notes),
-		IsLocked:       w.IsLocked,
-		LockedReason:   plain(w.LockedReason),
-		ApprovalStatus: plain(w.ApprovalStatus),
-		IsBilled:       w.IsBilled,
-		IsRunning:      w.IsRunning,
-		Billable:       w.Billable,
-		CreatedAt:      problem.instant("created_at", w.CreatedAt),
-		UpdatedAt:      problem.instant("updated_at", w.UpdatedAt),
+// entry reads one time entry. An entry that cannot be told apart, or whose
+// date or hours cannot be read, is an error: a page must not be taken over
+// half.
+func (s *entryScanner) entry(e *ledger.RemoteEntry) {
+	if !s.open('{') {
+		s.fail(errKind)
+		return
 	}
-	if e.ID <= 0 && problem.err == nil {
-		problem.err = errors.New("id: missing")
+	dated := false
+	for s.more('}') {
+		switch string(s.key()) {
+		case "id":
+			e.ID = s.id()
+		case "spent_date":
+			e.SpentDate, dated = s.spentDate()
+		case "hours":
+			e.Hours = s.hours()
+		case "notes":
+			e.Notes = s.string()
+		case "is_locked":
+			e.IsLocked = s.flag()
+		case "locked_reason":
+			e.LockedReason = s.name()
+		case "approval_status":
+			e.ApprovalStatus = s.name()
+		case "is_billed":
+			e.IsBilled = s.flag()
+		case "is_running":
+			e.IsRunning = s.flag()
+		case "billable":
+			e.Billable = s.flag()
+		case "created_at":
+			e.CreatedAt = s.instant()
+		case "updated_at":
+			e.UpdatedAt = s.instant()
+		case "user":
+			e.UserID, _, _ = s.named()
+		case "client":
+			e.ClientID, e.ClientName, e.Currency = s.named()
+		case "project":
+			e.ProjectID, e.ProjectName, _ = s.named()
+		case "task":
+			e.TaskID, e.TaskName, _ = s.named()
+		case "external_reference":
+			e.ReferenceID, e.ReferenceGroup = s.reference()
+		default:
+			s.skip()
+		}
 	}
-	var err error
-	if e.SpentDate, err = planner.ParseDate(w.SpentDate); err != nil {
-		problem.add("spent_date", errNotDate)
+	switch {
+	case e.ID <= 0:
+		s.fail(errNoID)
+	case !dated:
+		s.fail(errNotDate)
 	}
-	if e.Hours, err = hours(w.Hours); err != nil {
-		problem.add("hours", err)
+}
+
+// named reads an object with an id, a name and perhaps a currency. Null is an
+// object without any: short forms have been nulled before.
+func (s *entryScanner) named() (id int64, name, currency string) {
+	if !s.open('{') {
+		return 0, "", ""
 	}
-	if w.Reference != nil {
-		e.ReferenceID, e.ReferenceGroup = plain(string(w.Reference.ID)), plain(string(w.Reference.Group))
+	for s.more('}') {
+		switch string(s.key()) {
+		case "id":
+			id = s.id()
+		case "name":
+			name = s.name()
+		case "currency":
+			currency = s.name()
+		default:
+			s.skip()
+		}
 	}
-	return e, problem.err
+	return id, name, currency
+}
+
+// reference reads an external reference. Its ids are texts, but other programs
+// have sent numbers (harvest-api.md, section 9).
+func (s *entryScanner) reference() (id, group string) {
+	if !s.open('{') {
+		return "", ""
+	}
+	for s.more('}') {
+		switch string(s.key()) {
+		case "id":
+			id = s.string()
+		case "group_id":
+			group = s.name()
+		default:
+			s.skip()
+		}
+	}
+	return id, group
+}
+
+func (s *entryScanner) id() int64 {
+	id, err := integer(s.scalar())
+	if err != nil {
+		s.fail(err)
+	}
+	return id
+}
+
+func (s *entryScanner) hours() planner.Hours {
+	h, err := hours(s.scalar())
+	if err != nil {
+		s.fail(err)
+	}
+	return h
+}
+
+func (s *entryScanner) instant() time.Time {
+	t, err := instant(s.scalar())
+	if err != nil {
+		s.fail(err)
+	}
+	return t
+}
+
+func (s *entryScanner) spentDate() (planner.Date, bool) {
+	text := s.scalar()
+	if len(text) == 0 {
+		return 0, false
+	}
+	if !bytes.Equal(text, s.dateText) {
+		date, err := planner.ParseDate(string(text))
+		if err != nil {
+			s.fail(errNotDate)
+			return 0, false
+		}
+		s.date, s.dateText = date, append(s.dateText[:0], text...)
+	}
+	return s.date, true
 }
 
 var (
 	errNotNumber  = errors.New("not a number of the expected size")
 	errNotDate    = errors.New("not a date")
 	errNotInstant = errors.New("not a date and time")
+	errNoID       = errors.New("id: missing")
 	errOtherEntry = errors.New("not the entry that was asked for")
 )
 
@@ -137,22 +218,16 @@ func (f *fieldErrors) id(field string, n number) int64 {
 	return id
 }
 
-func (f *fieldErrors) instant(field, s string) time.Time {
-	t, err := instant(s)
-	f.add(field, err)
-	return t
-}
-
 // integer reads a whole number as it is written: 17, 17.0 or 1.7e1, up to the
 // limits of int64. Empty is 0.
-func integer(n number) (int64, error) {
-	if n == "" {
+func integer[T []byte | number](n T) (int64, error) {
+	if len(n) == 0 {
 		return 0, nil
 	}
-	if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
+	if i, ok := plainDigits(n); ok {
 		return i, nil
 	}
-	d, err := exact(n)
+	d, err := exact(string(n))
 	if err != nil || !d.IsInteger() || !d.BigInt().IsInt64() {
 		return 0, errNotNumber
 	}
@@ -162,32 +237,58 @@ func integer(n number) (int64, error) {
 // hours reads a decimal number of hours and rounds it to hundredths, half away
 // from zero; Harvest keeps no more digits (harvest-api.md, section 7). Empty
 // is 0, a running entry's first moment.
-func hours(n number) (planner.Hours, error) {
-	if n == "" {
+func hours[T []byte | number](n T) (planner.Hours, error) {
+	if len(n) == 0 {
 		return 0, nil
 	}
-	d, err := exact(n)
-	if err != nil {
-		return 0, err
+	// 8, 7.5 and 7.25 without the detour.
+	for i, c := range []byte(n) {
+		fraction := len(n) - i - 1
+		if c != '.' || fraction < 1 || fraction > 2 {
+			continue
+		}
+		whole, ok1 := plainDigits(n[:i])
+		part, ok2 := plainDigits(n[i+1:])
+		if !ok1 || !ok2 || whole > maxHours {
+			break
+		}
+		if fraction == 1 {
+			part *= 10
+		}
+		return planner.Hours(whole*100 + part), nil
 	}
-	hundredths := d.Shift(2).Round(0)
-	if !hundredths.BigInt().IsInt64() {
+	d, err := exact(string(n))
+	if err != nil || d.Abs().GreaterThan(decimal.New(maxHours, 0)) {
 		return 0, errNotNumber
 	}
-	i := hundredths.IntPart()
-	if i > math.MaxInt32 || i < math.MinInt32 { // 21 million hours
-		return 0, errNotNumber
+	return planner.Hours(d.Shift(2).Round(0).IntPart()), nil
+}
+
+// maxHours is far above what an entry can hold, and low enough for an int.
+const maxHours = 1_000_000
+
+// plainDigits reads up to 18 digits and nothing else.
+func plainDigits[T []byte | number](n T) (i int64, ok bool) {
+	if len(n) == 0 || len(n) > 18 {
+		return 0, false
 	}
-	return planner.Hours(i), nil
+	for j := range len(n) {
+		c := n[j]
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		i = i*10 + int64(c-'0')
+	}
+	return i, true
 }
 
 // exact reads a number without losing a digit. Long texts and far exponents
 // are refused before they can grow into millions of digits.
-func exact(n number) (decimal.Decimal, error) {
+func exact(n string) (decimal.Decimal, error) {
 	if len(n) > 40 {
 		return decimal.Decimal{}, errNotNumber
 	}
-	d, err := decimal.NewFromString(string(n))
+	d, err := decimal.NewFromString(n)
 	if err != nil || d.Exponent() > 20 || d.Exponent() < -40 {
 		return decimal.Decimal{}, errNotNumber
 	}
@@ -196,12 +297,11 @@ func exact(n number) (decimal.Decimal, error) {
 
 // instant reads a UTC instant; empty is the zero time (harvest-api.md, section
 // 13: empty ones occur).
-func instant(s string) (time.Time, error) {
-	if s == "" {
+func instant(text []byte) (t time.Time, err error) {
+	if len(text) == 0 {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
+	if t.UnmarshalText(text) != nil {
 		return time.Time{}, errNotInstant
 	}
 	return t.UTC(), nil
@@ -211,9 +311,7 @@ func instant(s string) (time.Time, error) {
 // pagination). Links.Next is kept raw: null ends the list, while a missing one
 // means that something else answered.
 type envelope struct {
-	TotalPages   number `json:"total_pages"`
-	TotalEntries number `json:"total_entries"`
-	Links        *struct {
+	Links *struct {
 		Next json.RawMessage `json:"next"`
 	} `json:"links"`
 }
@@ -235,49 +333,79 @@ func (e *envelope) next() (string, error) {
 	return next, nil
 }
 
-// count returns a total for display; one that cannot be read is 0, unknown.
-func count(n number) int {
-	i, err := integer(n)
+// decodeEntries reads a page of time entries and the link to the next one.
+func decodeEntries(body []byte) (page ledger.EntryPage, next string, err error) {
+	s := entryScanner{scanner: scanner{text: body}}
+	listed, linked := false, false
+	if !s.open('{') {
+		s.fail(errKind)
+	}
+	for s.more('}') {
+		switch string(s.key()) {
+		case "time_entries":
+			if listed = s.open('['); !listed {
+				break
+			}
+			// An entry has about a kilobyte; a wrong guess costs a copy.
+			page.Entries = make([]ledger.RemoteEntry, 0, min(len(body)/900+1, maxPerPage))
+			for s.more(']') {
+				page.Entries = append(page.Entries, ledger.RemoteEntry{})
+				s.entry(&page.Entries[len(page.Entries)-1])
+			}
+		case "total_pages":
+			page.Pages = s.count()
+		case "total_entries":
+			page.Total = s.count()
+		case "links":
+			next, linked = s.nextLink()
+		default:
+			s.skip()
+		}
+	}
+	s.end()
+	switch {
+	case s.err != nil:
+		return ledger.EntryPage{}, "", s.err
+	case !listed:
+		return ledger.EntryPage{}, "", errors.New("time_entries: missing")
+	case !linked:
+		return ledger.EntryPage{}, "", errNoLinks
+	}
+	return page, next, nil
+}
+
+// nextLink reads the links of a page; see envelope.
+func (s *entryScanner) nextLink() (next string, linked bool) {
+	if !s.open('{') {
+		return "", false
+	}
+	for s.more('}') {
+		if string(s.key()) != "next" {
+			s.skip()
+			continue
+		}
+		null := s.peek() == 'n'
+		next = s.string()
+		linked = null || next != ""
+	}
+	return next, linked
+}
+
+// count reads a total for display; one that makes no sense is 0, unknown.
+func (s *entryScanner) count() int {
+	i, err := integer(s.scalar())
 	if err != nil || i < 0 || i > math.MaxInt32 {
 		return 0
 	}
 	return int(i)
 }
 
-// entriesPage is a page of time entries.
-type entriesPage struct {
-	envelope
-	Entries []wireEntry `json:"time_entries"`
-}
-
-// decodeEntries reads a page of time entries.
-func decodeEntries(body []byte) (page ledger.EntryPage, next string, err error) {
-	var wire entriesPage
-	if err := json.Unmarshal(body, &wire); err != nil {
-		return ledger.EntryPage{}, "", describe(err)
-	}
-	if wire.Entries == nil {
-		return ledger.EntryPage{}, "", errors.New("time_entries: missing")
-	}
-	if next, err = wire.next(); err != nil {
-		return ledger.EntryPage{}, "", err
-	}
-	page = ledger.EntryPage{Entries: make([]ledger.RemoteEntry, len(wire.Entries)), Pages: count(wire.TotalPages), Total: count(wire.TotalEntries)}
-	for i := range wire.Entries {
-		if page.Entries[i], err = wire.Entries[i].entry(); err != nil {
-			return ledger.EntryPage{}, "", fmt.Errorf("time_entries: %w", err)
-		}
-	}
-	return page, next, nil
-}
-
 // decodeEntry reads one time entry.
-func decodeEntry(body []byte) (ledger.RemoteEntry, error) {
-	var wire wireEntry
-	if err := json.Unmarshal(body, &wire); err != nil {
-		return ledger.RemoteEntry{}, describe(err)
-	}
-	return wire.entry()
+func decodeEntry(body []byte) (entry ledger.RemoteEntry, err error) {
+	s := entryScanner{scanner: scanner{text: body}}
+	s.entry(&entry)
+	s.end()
+	return entry, s.err
 }
 
 // describe turns an error of package json into one without content of the
