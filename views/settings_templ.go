@@ -42,7 +42,7 @@ func (p SettingsPage) View() templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Settings</h1><div class=\"cards\"><section class=\"card\" aria-labelledby=\"h-harvest\"><h2 id=\"h-harvest\">Harvest</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<h1>Settings</h1><div class=\"settings\"><section class=\"card\" aria-labelledby=\"h-harvest\"><h2 id=\"h-harvest\">Harvest</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

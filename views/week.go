@@ -225,10 +225,14 @@ func weekTitle(w planner.Week) string {
 func dayName(d planner.Date) string { return d.Format("Monday 2 January") }
 
 func beginTitle(b Begin) string {
-	if b.Connected {
+	switch {
+	case b.Connected:
 		return "A blank week"
+	case b.Sandbox:
+		return "Three ways to begin"
+	default:
+		return "Two ways to begin"
 	}
-	return "Three ways to begin"
 }
 
 // shownDay is the day that narrow screens show first: today, or the first one.
@@ -314,35 +318,6 @@ func (c *Cell) tdClass(d *Day) string {
 		return CellLocked.class()
 	}
 	return c.State.class()
-}
-
-// label is the accessible name of the input: "Acme Website Design, Tuesday 24
-// November, planned 1 hour 30".
-func (c *Cell) label(r *Row, d *Day) string {
-	label := r.Client + " " + r.Project + " " + r.Task + ", " + dayName(d.Date) + ", "
-	if c.Planned == 0 {
-		label += "nothing planned"
-	} else {
-		label += "planned " + c.Planned.Words()
-	}
-	if d.Locked != "" && c.State != CellLocked {
-		label += ", locked"
-	}
-	return label
-}
-
-func (c *Cell) trackedClass() string {
-	if c.Running {
-		return "t running"
-	}
-	return "t"
-}
-
-func (c *Cell) linkClass() string {
-	if c.Note != "" {
-		return "d n"
-	}
-	return "d"
 }
 
 // title is the hint over the link: why, and the note.
