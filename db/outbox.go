@@ -30,8 +30,8 @@ var _ ledger.LeasedOutbox = (*outbox)(nil)
 // TakeOutbox takes the lease of a connection for term and returns its outbox.
 // ok is false if somebody else holds it, or the connection cannot be used.
 // cellURL is where the user finds a date again, for the entries' permalinks.
-func (s *Store) TakeOutbox(ctx context.Context, connectionID int64, lease string, term time.Duration, cellURL func(planner.Date) string) (box ledger.LeasedOutbox, ok bool, err error) {
-	_, err = s.q.LeaseTake(ctx, dbgen.LeaseTakeParams{ID: connectionID, Lease: &lease, Term: term})
+func (s *Store) TakeOutbox(ctx context.Context, connectionID int64, term time.Duration, cellURL func(planner.Date) string) (box ledger.LeasedOutbox, ok bool, err error) {
+	lease, err := s.q.LeaseTake(ctx, dbgen.LeaseTakeParams{ID: connectionID, Term: term})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}

@@ -102,6 +102,16 @@ func (s *Store) FailRun(ctx context.Context, runID int64, reason string, status 
 	return nil
 }
 
+// ReviveRun lets a run that was given up go on where it stopped. revived is
+// false if it was not given up, or another run of the connection is live.
+func (s *Store) ReviveRun(ctx context.Context, runID int64) (revived bool, err error) {
+	n, err := s.q.SyncRunRevive(ctx, runID)
+	if err != nil {
+		return false, fmt.Errorf("revive sync run %d: %w", runID, err)
+	}
+	return n > 0, nil
+}
+
 // mirror is the store of one sync run; it implements [ledger.Mirror].
 type mirror struct {
 	store  *Store

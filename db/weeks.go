@@ -20,18 +20,27 @@ type batchSender interface {
 // WeekPlan returns everything that the page of a week shows. Whether the week
 // begins on the user's first day of the week is for the caller to compare.
 func (s *Store) WeekPlan(ctx context.Context, userID int64, week planner.Week) (ledger.WeekPlan, error) {
-	return weekPlan(ctx, s.pool, userID, week)
+	return weekPlan(ctx, s.pool, userID, week, nil)
+}
+
+// WeekPage returns the plan of a week together with the assignments that may
+// be added to it, in one round trip.
+func (s *Store) WeekPage(ctx context.Context, userID int64, week planner.Week) (ledger.WeekPlan, []Assignment, error) {
+	var assignments []Assignment
+	plan, err := weekPlan(ctx, s.pool, userID, week, &assignments)
+	return plan, assignments, err
 }
 
 // WeekPlan is [Store.WeekPlan] inside of a transaction.
 func (tx *Tx) WeekPlan(ctx context.Context, userID int64, week planner.Week) (ledger.WeekPlan, error) {
-	return weekPlan(ctx, tx, userID, week)
+	return weekPlan(ctx, tx, userID, week, nil)
 }
 
 // weekPlan sends its queries as one batch, so that a week costs one round trip
 // however many rows it has. sqlc knows no batch of different queries; the SQL
-// and the row types are sqlc's, the sending is ours.
-func weekPlan(ctx context.Context, conn batchSender, userID int64, week planner.Week) (ledger.WeekPlan, error) {
+// and the row types are sqlc's, the sending is ours. assignments are read too
+// if there is a place for them.
+func weekPlan(ctx context.Context, conn batchSender, userID int64, week planner.Week, assignments *[]Assignment) (ledger.WeekPlan, error) {
 	var batch pgx.Batch
 	first, last := week.Start, week.End()
 	batch.Queue(dbgen.WeekHead, first, last, userID)
@@ -39,10 +48,16 @@ func weekPlan(ctx context.Context, conn batchSender, userID int64, week planner.
 	batch.Queue(dbgen.WeekCells, userID, first, last)
 	batch.Queue(dbgen.WeekTracked, userID, first, last)
 	batch.Queue(dbgen.WeekPushed, userID, first, last)
+	if assignments != nil {
+		batch.Queue(dbgen.AssignmentsActive, userID)
+	}
 	results := conn.SendBatch(ctx, &batch)
 
 	plan := ledger.WeekPlan{Week: week}
 	err := readWeek(results, &plan)
+	if err == nil && assignments != nil {
+		*assignments, err = readAssignments(results)
+	}
 	if closeErr := results.Close(); err == nil {
 		err = closeErr
 	}
@@ -189,11 +204,10 @@ type Assignment struct {
 	Client, Project, Task string
 }
 
-// Assignments returns the user's active assignments by client, project and task.
-func (s *Store) Assignments(ctx context.Context, userID int64) ([]Assignment, error) {
-	rows, err := s.q.AssignmentsActive(ctx, userID)
+func readAssignments(results pgx.BatchResults) ([]Assignment, error) {
+	rows, err := many[dbgen.AssignmentsActiveRow](results)
 	if err != nil {
-		return nil, fmt.Errorf("assignments of user %d: %w", userID, err)
+		return nil, err
 	}
 	assignments := make([]Assignment, len(rows))
 	for i, r := range rows {
@@ -239,7 +253,7 @@ type CellEdit struct {
 	Cell       ledger.CellID
 	Planned    *planner.Minutes
 	Note       *string
-	MutationID string // UUID, one per submitted form; the same again changes nothing
+	MutationID string // 8 to 64 characters, one per submitted form; the same again changes nothing
 	// Seen is the newest plan event that the form was based on. A cell that was
 	// changed later by another form is not overwritten.
 	Seen int64
@@ -295,6 +309,57 @@ func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit) (bool, 
 		err = tx.q.CellSet(ctx, dbgen.CellSetParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date, Minutes: minutes, Note: note, Version: version})
 	}
 	return err == nil, err
+}
+
+// CellNow returns the plan of a cell as it stands in the transaction.
+func (tx *Tx) CellNow(ctx context.Context, userID int64, cell ledger.CellID) (ledger.Cell, error) {
+	row, err := tx.q.CellLock(ctx, dbgen.CellLockParams{UserID: userID, ProjectID: cell.ProjectID, TaskID: cell.TaskID, Date: cell.Date})
+	if err != nil {
+		return ledger.Cell{}, fmt.Errorf("cell %v of user %d: %w", cell, userID, notFound(err))
+	}
+	return ledger.Cell{Planned: planner.Minutes(row.Minutes), Note: row.Note, Version: row.Version}, nil
+}
+
+// CellsAt returns the planned time of the cells of a week that have changed
+// since a version, as it stood at that version. Cells that are not in it have
+// not changed since.
+func (tx *Tx) CellsAt(ctx context.Context, userID int64, week planner.Week, version int64) (map[ledger.CellID]planner.Minutes, error) {
+	rows, err := tx.q.CellsAt(ctx, dbgen.CellsAtParams{UserID: userID, FirstDay: week.Start, LastDay: week.End(), Version: version})
+	if err != nil {
+		return nil, fmt.Errorf("week %s of user %d at version %d: %w", week, userID, version, err)
+	}
+	at := make(map[ledger.CellID]planner.Minutes, len(rows))
+	for _, r := range rows {
+		at[ledger.CellID{RowID: ledger.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Date: r.Date}] = planner.Minutes(r.MinutesBefore)
+	}
+	return at, nil
+}
+
+// AddLocalRow makes a client, project and task that only exist here, where the
+// user has none of these names, and keeps their row in a week.
+func (tx *Tx) AddLocalRow(ctx context.Context, userID int64, week planner.Week, client, project, task string) (ledger.RowID, error) {
+	id, err := tx.addLocalRow(ctx, userID, week, client, project, task)
+	if err != nil {
+		return ledger.RowID{}, fmt.Errorf("add a row to week %s of user %d: %w", week, userID, err)
+	}
+	return id, nil
+}
+
+func (tx *Tx) addLocalRow(ctx context.Context, userID int64, week planner.Week, client, project, task string) (id ledger.RowID, err error) {
+	clientID, err := tx.q.LocalClient(ctx, dbgen.LocalClientParams{UserID: userID, Name: client})
+	if err != nil {
+		return id, err
+	}
+	id.ProjectID, err = tx.q.LocalProject(ctx, dbgen.LocalProjectParams{UserID: userID, ClientID: clientID, Name: project})
+	if err != nil {
+		return id, err
+	}
+	id.TaskID, err = tx.q.LocalTask(ctx, dbgen.LocalTaskParams{UserID: userID, Name: task})
+	if err != nil {
+		return id, err
+	}
+	_, err = tx.q.LocalRowKeep(ctx, dbgen.LocalRowKeepParams{UserID: userID, Week: week.Start, ProjectID: id.ProjectID, TaskID: id.TaskID})
+	return id, err
 }
 
 // CellEntry is a time entry of Harvest's in one cell.

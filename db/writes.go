@@ -42,6 +42,7 @@ type WriteFilter struct {
 	UserID int64 // of one user; 0: of all, for admins
 	ID     int64
 	State  ledger.State
+	Cell   *ledger.CellID
 	Before int64 // only ids below
 	Most   int   // at most so many; 0: 50
 }
@@ -63,9 +64,11 @@ func nonzero(n int64) *int64 {
 
 // Writes returns the writes that match, newest first, with their attempts.
 func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error) {
-	rows, err := s.q.WritesList(ctx, dbgen.WritesListParams{
-		UserID: nonzero(f.UserID), ID: nonzero(f.ID), State: string(f.State), Before: nonzero(f.Before), Most: f.most(),
-	})
+	params := dbgen.WritesListParams{UserID: nonzero(f.UserID), ID: nonzero(f.ID), State: string(f.State), Before: nonzero(f.Before), Most: f.most()}
+	if f.Cell != nil {
+		params.ProjectID, params.TaskID, params.SpentDate = &f.Cell.ProjectID, &f.Cell.TaskID, &f.Cell.Date
+	}
+	rows, err := s.q.WritesList(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("list writes: %w", err)
 	}

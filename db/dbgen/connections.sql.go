@@ -278,22 +278,21 @@ func (q *Queries) LeaseRelease(ctx context.Context, arg LeaseReleaseParams) erro
 
 const LeaseTake = `-- name: LeaseTake :one
 update harvest_connections
-set lease = $1, lease_until = clock_timestamp() + $2::interval, lease_epoch = lease_epoch + 1
-where id = $3 and state = 'ok' and (lease is null or lease_until < clock_timestamp())
-returning id
+set lease = gen_random_uuid(), lease_until = clock_timestamp() + $1::interval, lease_epoch = lease_epoch + 1
+where id = $2 and state = 'ok' and (lease is null or lease_until < clock_timestamp())
+returning coalesce(lease::text, '')::text as lease
 `
 
 type LeaseTakeParams struct {
-	Lease *string
-	Term  time.Duration
-	ID    int64
+	Term time.Duration
+	ID   int64
 }
 
-func (q *Queries) LeaseTake(ctx context.Context, arg LeaseTakeParams) (int64, error) {
-	row := q.db.QueryRow(ctx, LeaseTake, arg.Lease, arg.Term, arg.ID)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
+func (q *Queries) LeaseTake(ctx context.Context, arg LeaseTakeParams) (string, error) {
+	row := q.db.QueryRow(ctx, LeaseTake, arg.Term, arg.ID)
+	var lease string
+	err := row.Scan(&lease)
+	return lease, err
 }
 
 const UsersWithOldPull = `-- name: UsersWithOldPull :many

@@ -247,6 +247,21 @@ func (q *Queries) SyncRunPage(ctx context.Context, arg SyncRunPageParams) (int64
 	return result.RowsAffected(), nil
 }
 
+const SyncRunRevive = `-- name: SyncRunRevive :execrows
+update sync_runs r set state = 'queued', finished_at = null, error_reason = '', error_status = 0, error_message = ''
+where r.id = $1 and r.state = 'failed'
+  and not exists (select from sync_runs l where l.connection_id = r.connection_id and l.state in ('queued', 'running', 'waiting'))
+`
+
+// A run that was given up goes on, unless another one is live.
+func (q *Queries) SyncRunRevive(ctx context.Context, id int64) (int64, error) {
+	result, err := q.db.Exec(ctx, SyncRunRevive, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const SyncRunWait = `-- name: SyncRunWait :exec
 update sync_runs
 set state = 'waiting', next_try_at = clock_timestamp() + $1::interval,

@@ -213,6 +213,148 @@ func (q *Queries) CellSet(ctx context.Context, arg CellSetParams) error {
 	return err
 }
 
+const CellsAt = `-- name: CellsAt :many
+select distinct on (project_id, task_id, date) project_id, task_id, date, minutes_before
+from plan_events
+where user_id = $1 and date between $2 and $3 and id > $4
+order by project_id, task_id, date, id
+`
+
+type CellsAtParams struct {
+	UserID   int64
+	FirstDay planner.Date
+	LastDay  planner.Date
+	Version  int64
+}
+
+type CellsAtRow struct {
+	ProjectID     int64
+	TaskID        int64
+	Date          planner.Date
+	MinutesBefore int32
+}
+
+// What changed after a version, and how it was before: the first change tells.
+func (q *Queries) CellsAt(ctx context.Context, arg CellsAtParams) ([]CellsAtRow, error) {
+	rows, err := q.db.Query(ctx, CellsAt,
+		arg.UserID,
+		arg.FirstDay,
+		arg.LastDay,
+		arg.Version,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CellsAtRow
+	for rows.Next() {
+		var i CellsAtRow
+		if err := rows.Scan(
+			&i.ProjectID,
+			&i.TaskID,
+			&i.Date,
+			&i.MinutesBefore,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LocalClient = `-- name: LocalClient :one
+with found as (
+    select c.id from clients c where c.user_id = $1 and c.harvest_id is null and c.name = $2 order by c.id limit 1
+), made as (
+    insert into clients (user_id, name) select $1, $2 where not exists (select from found) returning id
+)
+select id from found union all select id from made
+`
+
+type LocalClientParams struct {
+	UserID int64
+	Name   string
+}
+
+// Clients, projects and tasks that only exist here, by name.
+func (q *Queries) LocalClient(ctx context.Context, arg LocalClientParams) (int64, error) {
+	row := q.db.QueryRow(ctx, LocalClient, arg.UserID, arg.Name)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
+const LocalProject = `-- name: LocalProject :one
+with found as (
+    select p.id from projects p
+    where p.user_id = $1 and p.client_id = $2 and p.harvest_id is null and p.name = $3 order by p.id limit 1
+), made as (
+    insert into projects (user_id, client_id, name) select $1, $2, $3 where not exists (select from found) returning id
+)
+select id from found union all select id from made
+`
+
+type LocalProjectParams struct {
+	UserID   int64
+	ClientID int64
+	Name     string
+}
+
+func (q *Queries) LocalProject(ctx context.Context, arg LocalProjectParams) (int64, error) {
+	row := q.db.QueryRow(ctx, LocalProject, arg.UserID, arg.ClientID, arg.Name)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
+const LocalRowKeep = `-- name: LocalRowKeep :execrows
+insert into week_rows (user_id, week, project_id, task_id) values ($1, $2, $3, $4) on conflict do nothing
+`
+
+type LocalRowKeepParams struct {
+	UserID    int64
+	Week      planner.Date
+	ProjectID int64
+	TaskID    int64
+}
+
+func (q *Queries) LocalRowKeep(ctx context.Context, arg LocalRowKeepParams) (int64, error) {
+	result, err := q.db.Exec(ctx, LocalRowKeep,
+		arg.UserID,
+		arg.Week,
+		arg.ProjectID,
+		arg.TaskID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const LocalTask = `-- name: LocalTask :one
+with found as (
+    select t.id from tasks t where t.user_id = $1 and t.harvest_id is null and t.name = $2 order by t.id limit 1
+), made as (
+    insert into tasks (user_id, name) select $1, $2 where not exists (select from found) returning id
+)
+select id from found union all select id from made
+`
+
+type LocalTaskParams struct {
+	UserID int64
+	Name   string
+}
+
+func (q *Queries) LocalTask(ctx context.Context, arg LocalTaskParams) (int64, error) {
+	row := q.db.QueryRow(ctx, LocalTask, arg.UserID, arg.Name)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
 const MutationDone = `-- name: MutationDone :one
 select exists (select from plan_events where user_id = $1 and mutation_id = $2
     and project_id = $3 and task_id = $4 and date = $5)

@@ -576,17 +576,22 @@ join harvest_connections c on c.id = w.connection_id
 where ($1::bigint is null or w.user_id = $1::bigint)
   and ($2::bigint is null or w.id = $2::bigint)
   and ($3::text = '' or w.state = $3::text)
-  and ($4::bigint is null or w.id < $4::bigint)
+  and ($4::bigint is null or (p.project_id = $4::bigint and p.task_id = $5::bigint
+      and p.spent_date = $6::date))
+  and ($7::bigint is null or w.id < $7::bigint)
 order by w.id desc
-limit $5
+limit $8
 `
 
 type WritesListParams struct {
-	UserID *int64
-	ID     *int64
-	State  string
-	Before *int64
-	Most   int32
+	UserID    *int64
+	ID        *int64
+	State     string
+	ProjectID *int64
+	TaskID    *int64
+	SpentDate *planner.Date
+	Before    *int64
+	Most      int32
 }
 
 type WritesListRow struct {
@@ -619,6 +624,9 @@ func (q *Queries) WritesList(ctx context.Context, arg WritesListParams) ([]Write
 		arg.UserID,
 		arg.ID,
 		arg.State,
+		arg.ProjectID,
+		arg.TaskID,
+		arg.SpentDate,
 		arg.Before,
 		arg.Most,
 	)

@@ -154,7 +154,7 @@ create table plan_events (
     user_id        bigint not null references users on delete cascade,
     at             timestamptz not null default now(),
     kind           text not null,                                         -- 'edit' for now
-    mutation_id    uuid not null,                                         -- one per form submission
+    mutation_id    text not null check (length(mutation_id) between 8 and 64), -- one per form submission
     project_id     bigint not null references projects,
     task_id        bigint not null references tasks,
     date           date not null,
@@ -208,7 +208,7 @@ create table writes (
     reference       text not null,
     payload         jsonb not null,                                       -- ledger.Entry
     remote_id       bigint,                                               -- what update and delete aim at; what create made
-    mutation_id     uuid not null,                                        -- one per submitted push
+    mutation_id     text not null check (length(mutation_id) between 8 and 64), -- one per submitted push
     state           text not null default 'pending' check (state in
         ('pending', 'sending', 'uncertain', 'retry', 'blocked', 'done', 'rejected', 'conflict', 'superseded', 'dropped')),
     attempts        int not null default 0,                               -- sendings

@@ -42,9 +42,9 @@ order by c.id;
 
 -- name: LeaseTake :one
 update harvest_connections
-set lease = @lease, lease_until = clock_timestamp() + sqlc.arg(term)::interval, lease_epoch = lease_epoch + 1
+set lease = gen_random_uuid(), lease_until = clock_timestamp() + sqlc.arg(term)::interval, lease_epoch = lease_epoch + 1
 where id = @id and state = 'ok' and (lease is null or lease_until < clock_timestamp())
-returning id;
+returning coalesce(lease::text, '')::text as lease;
 
 -- name: LeaseRelease :exec
 update harvest_connections set lease = null, lease_until = null where id = @id and lease = @lease;

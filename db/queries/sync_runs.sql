@@ -56,3 +56,9 @@ update sync_runs
 set state = 'failed', finished_at = clock_timestamp(), next_try_at = null,
     error_reason = @error_reason, error_status = @error_status, error_message = @error_message
 where id = @id and state in ('queued', 'running', 'waiting');
+
+-- A run that was given up goes on, unless another one is live.
+-- name: SyncRunRevive :execrows
+update sync_runs r set state = 'queued', finished_at = null, error_reason = '', error_status = 0, error_message = ''
+where r.id = @id and r.state = 'failed'
+  and not exists (select from sync_runs l where l.connection_id = r.connection_id and l.state in ('queued', 'running', 'waiting'));

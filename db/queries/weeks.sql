@@ -162,3 +162,39 @@ from time_entries e
 left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
 where e.user_id = @user_id and e.project_id = @project_id and e.task_id = @task_id and e.spent_date = @date and e.deleted_at is null
 order by e.created_at, e.harvest_id;
+
+-- What changed after a version, and how it was before: the first change tells.
+-- name: CellsAt :many
+select distinct on (project_id, task_id, date) project_id, task_id, date, minutes_before
+from plan_events
+where user_id = @user_id and date between sqlc.arg(first_day) and sqlc.arg(last_day) and id > @version
+order by project_id, task_id, date, id;
+
+-- Clients, projects and tasks that only exist here, by name.
+-- name: LocalClient :one
+with found as (
+    select c.id from clients c where c.user_id = @user_id and c.harvest_id is null and c.name = @name order by c.id limit 1
+), made as (
+    insert into clients (user_id, name) select @user_id, @name where not exists (select from found) returning id
+)
+select id from found union all select id from made;
+
+-- name: LocalProject :one
+with found as (
+    select p.id from projects p
+    where p.user_id = @user_id and p.client_id = @client_id and p.harvest_id is null and p.name = @name order by p.id limit 1
+), made as (
+    insert into projects (user_id, client_id, name) select @user_id, @client_id, @name where not exists (select from found) returning id
+)
+select id from found union all select id from made;
+
+-- name: LocalTask :one
+with found as (
+    select t.id from tasks t where t.user_id = @user_id and t.harvest_id is null and t.name = @name order by t.id limit 1
+), made as (
+    insert into tasks (user_id, name) select @user_id, @name where not exists (select from found) returning id
+)
+select id from found union all select id from made;
+
+-- name: LocalRowKeep :execrows
+insert into week_rows (user_id, week, project_id, task_id) values (@user_id, @week, @project_id, @task_id) on conflict do nothing;

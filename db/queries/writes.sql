@@ -132,6 +132,8 @@ join harvest_connections c on c.id = w.connection_id
 where (sqlc.narg(user_id)::bigint is null or w.user_id = sqlc.narg(user_id)::bigint)
   and (sqlc.narg(id)::bigint is null or w.id = sqlc.narg(id)::bigint)
   and (@state::text = '' or w.state = @state::text)
+  and (sqlc.narg(project_id)::bigint is null or (p.project_id = sqlc.narg(project_id)::bigint and p.task_id = sqlc.narg(task_id)::bigint
+      and p.spent_date = sqlc.narg(spent_date)::date))
   and (sqlc.narg(before)::bigint is null or w.id < sqlc.narg(before)::bigint)
 order by w.id desc
 limit @most;

@@ -1,0 +1,233 @@
+// Package jobs is the queue: what can be enqueued, the workers, the sweeper,
+// and the list and retry of jobs for admins. Nothing outside of it knows River,
+// apart from its migrations.
+//
+// A job is only a doorbell. What is to be done, and what has been, is in the
+// store; a job that is lost, run twice or stopped half-way costs time and
+// nothing else.
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"furrow/ledger"
+	"furrow/planner"
+)
+
+// Store is what the workers need of the store.
+type Store interface {
+	TakeOutbox(ctx context.Context, connectionID int64, term time.Duration, cellURL func(planner.Date) string) (ledger.LeasedOutbox, bool, error)
+	Run(ctx context.Context, runID int64, now time.Time) (ledger.Run, error)
+	Mirror(run ledger.Run) ledger.Mirror
+	ReviveRun(ctx context.Context, runID int64) (revived bool, err error)
+	DelayRun(ctx context.Context, runID int64, wait time.Duration, reason string, status int) error
+	FailRun(ctx context.Context, runID int64, reason string, status int) error
+	RevokeConnection(ctx context.Context, connectionID int64) error
+	ConnectionsWithDueWrites(ctx context.Context) ([]int64, error)
+	UsersWithOldPull(ctx context.Context, age time.Duration) ([]int64, error)
+}
+
+// Urgency says who waits for a call.
+type Urgency bool
+
+// The urgencies. Background calls leave room for those that somebody waits for.
+const (
+	Interactive Urgency = true
+	Background  Urgency = false
+)
+
+// Work is what a process that works jobs needs. A process without it only
+// enqueues.
+type Work struct {
+	Store Store
+	// Remote opens Harvest for a connection; [ledger.ErrAccessRevoked] if it
+	// has no usable credentials.
+	Remote func(ctx context.Context, connectionID int64, urgency Urgency) (ledger.Remote, error)
+	// StartPull records and enqueues a scheduled sync run of a user.
+	StartPull func(ctx context.Context, userID int64) error
+	// CellURL is where a user finds a date again.
+	CellURL func(planner.Date) string
+	// Timing of the drain; the zero value stands for [ledger.DefaultTiming].
+	Timing ledger.Timing
+	// Sweep is how often due writes without a worker are looked for; 10 s if zero.
+	Sweep time.Duration
+	// PullAge is the age at which a mirror is refreshed unasked; 15 min if zero.
+	PullAge time.Duration
+	Now     func() time.Time
+}
+
+// Queue enqueues jobs and, where it was given work, works them. It is safe for
+// concurrent use.
+type Queue struct {
+	river *river.Client[pgx.Tx]
+	work  *Work
+	log   *slog.Logger
+
+	stopSweeping context.CancelFunc
+	sweeping     sync.WaitGroup
+}
+
+// Times of the queue that must fit together with [ledger.Timing]: a drain's
+// slice and one call fit into a job, and a job is over before it is rescued.
+const (
+	jobTimeout      = 45 * time.Second
+	rescueAfter     = 60 * time.Second
+	pullSlice       = 15 * time.Second
+	softStop        = 15 * time.Second
+	fetchCooldown   = time.Millisecond // a click should be at work within milliseconds
+	pushWorkers     = 10
+	pullWorkers     = 4
+	defaultSweep    = 10 * time.Second
+	defaultPullAge  = 15 * time.Minute
+	completedKept   = 24 * time.Hour
+	discardedKept   = 7 * 24 * time.Hour
+	pullFirstWait   = 2 * time.Second
+	pullLongestWait = time.Minute
+)
+
+// New returns the queue over pool. work is nil in a process that only
+// enqueues. The pool should be the queue's own, so that busy pages cannot keep
+// jobs from being fetched and finished.
+func New(pool *pgxpool.Pool, work *Work, log *slog.Logger) (*Queue, error) {
+	cfg := &river.Config{
+		Logger:                      log,
+		FetchCooldown:               fetchCooldown,
+		JobTimeout:                  jobTimeout,
+		RescueStuckJobsAfter:        rescueAfter,
+		SoftStopTimeout:             softStop,
+		CompletedJobRetentionPeriod: completedKept,
+		CancelledJobRetentionPeriod: completedKept,
+		DiscardedJobRetentionPeriod: discardedKept,
+	}
+	q := &Queue{log: log}
+	if work != nil {
+		w := *work
+		if w.Timing == (ledger.Timing{}) {
+			w.Timing = ledger.DefaultTiming()
+		}
+		if w.Sweep == 0 {
+			w.Sweep = defaultSweep
+		}
+		if w.PullAge == 0 {
+			w.PullAge = defaultPullAge
+		}
+		if w.Now == nil {
+			w.Now = time.Now
+		}
+		q.work = &w
+		workers := river.NewWorkers()
+		for _, err := range []error{
+			river.AddWorkerSafely(workers, &pushWorker{work: q.work}),
+			river.AddWorkerSafely(workers, &pullWorker{work: q.work}),
+		} {
+			if err != nil {
+				return nil, fmt.Errorf("register workers: %w", err)
+			}
+		}
+		cfg.Workers = workers
+		cfg.Queues = map[string]river.QueueConfig{
+			queuePush: {MaxWorkers: pushWorkers},
+			queuePull: {MaxWorkers: pullWorkers},
+		}
+	}
+	client, err := river.NewClient(riverpgxv5.New(pool), cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open the queue: %w", err)
+	}
+	q.river = client
+	return q, nil
+}
+
+// Push rings for a connection in the caller's transaction.
+func (q *Queue) Push(ctx context.Context, tx pgx.Tx, connectionID int64) error {
+	if _, err := q.river.InsertTx(ctx, tx, PushArgs{ConnectionID: connectionID}, nil); err != nil {
+		return fmt.Errorf("enqueue a push of connection %d: %w", connectionID, err)
+	}
+	return nil
+}
+
+// Pull enqueues a sync run in the transaction that made it.
+func (q *Queue) Pull(ctx context.Context, tx pgx.Tx, runID int64) error {
+	if _, err := q.river.InsertTx(ctx, tx, PullArgs{SyncRunID: runID}, nil); err != nil {
+		return fmt.Errorf("enqueue sync run %d: %w", runID, err)
+	}
+	return nil
+}
+
+// Start works jobs until Stop. In a process without work it does nothing.
+func (q *Queue) Start(ctx context.Context) error {
+	if q.work == nil {
+		return nil
+	}
+	// River's context ends its jobs at once; they are to end softly, by Stop.
+	if err := q.river.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start the queue: %w", err)
+	}
+	sweepCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	q.stopSweeping = cancel
+	q.sweeping.Go(func() { q.sweep(sweepCtx) })
+	return nil
+}
+
+// Stop lets running jobs end, at most until ctx is over, then cuts them short.
+func (q *Queue) Stop(ctx context.Context) error {
+	if q.work == nil {
+		return nil
+	}
+	if q.stopSweeping != nil {
+		q.stopSweeping()
+		q.sweeping.Wait()
+	}
+	if err := q.river.Stop(ctx); err != nil {
+		return fmt.Errorf("stop the queue: %w", err)
+	}
+	return nil
+}
+
+// sweep rings for connections with due writes that nobody works on, and starts
+// pulls that have grown due. Every process sweeps: doing so twice is harmless.
+func (q *Queue) sweep(ctx context.Context) {
+	for {
+		jitter := time.Duration(rand.Int64N(int64(q.work.Sweep)/5 + 1))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(q.work.Sweep - jitter):
+		}
+		if err := q.sweepOnce(ctx); err != nil && ctx.Err() == nil {
+			q.log.Warn("sweep", "error", err)
+		}
+	}
+}
+
+func (q *Queue) sweepOnce(ctx context.Context) error {
+	connections, err := q.work.Store.ConnectionsWithDueWrites(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range connections {
+		if _, err := q.river.Insert(ctx, PushArgs{ConnectionID: id}, nil); err != nil {
+			return fmt.Errorf("ring for connection %d: %w", id, err)
+		}
+	}
+	users, err := q.work.Store.UsersWithOldPull(ctx, q.work.PullAge)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range users {
+		errs = append(errs, q.work.StartPull(ctx, id))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,51 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"furrow/ledger"
+)
+
+type pushWorker struct {
+	river.WorkerDefaults[PushArgs]
+	work *Work
+}
+
+// Work sends the due writes of a connection, if nobody else does.
+func (w *pushWorker) Work(ctx context.Context, job *river.Job[PushArgs]) error {
+	id := job.Args.ConnectionID
+	box, ok, err := w.work.Store.TakeOutbox(ctx, id, w.work.Timing.Lease, w.work.CellURL)
+	if err != nil || !ok {
+		return err
+	}
+	drainErr := w.drain(ctx, id, box)
+	wait, more, err := box.Release(context.WithoutCancel(ctx))
+	switch {
+	case errors.Is(drainErr, ledger.ErrFenced), errors.Is(drainErr, ledger.ErrAccessRevoked):
+		return nil // somebody else goes on; or the owner must, by connecting again
+	case drainErr != nil:
+		return fmt.Errorf("push for connection %d: %w", id, drainErr)
+	case err != nil:
+		return err
+	case more:
+		return river.JobSnooze(wait)
+	default:
+		return nil
+	}
+}
+
+func (w *pushWorker) drain(ctx context.Context, connectionID int64, box ledger.Outbox) error {
+	remote, err := w.work.Remote(ctx, connectionID, Interactive)
+	if err != nil {
+		return err
+	}
+	return ledger.Drain(ctx, remote, box, w.work.Timing)
+}
+
+// Timeout implements [river.Worker].
+func (w *pushWorker) Timeout(*river.Job[PushArgs]) time.Duration { return jobTimeout }
