@@ -1,0 +1,293 @@
+package handlers
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"furrow/ledger"
+	"furrow/views"
+)
+
+// Sentences that several pages say.
+const (
+	safeHere   = "It is safe here."
+	revoked    = "Harvest no longer accepts the token."
+	reconnect  = "Connect again in the settings, then it is sent by itself."
+	mayHaveIt  = "Harvest may or may not have it, so it is looked up before anything is sent again."
+	canBeGiven = "Change it in the week and push again, or give it up."
+)
+
+// sentences joins those that say something.
+func sentences(parts ...string) string {
+	said := parts[:0:0]
+	for _, part := range parts {
+		if part != "" {
+			said = append(said, part)
+		}
+	}
+	return strings.Join(said, " ")
+}
+
+// withStatus puts an HTTP status behind a clause: "Harvest did not answer
+// (503).".
+func withStatus(clause string, status int) string {
+	if status == 0 {
+		return clause + "."
+	}
+	return clause + " (" + strconv.Itoa(status) + ")."
+}
+
+// causeSentence tells a ledger.Reason or a ledger.WaitReason: what happened
+// and who did it. It is empty for a reason that needs no words.
+func causeSentence(reason string, status int) string {
+	switch ledger.Reason(reason) {
+	case ledger.ReasonUnreachable:
+		return "Harvest could not be reached."
+	case ledger.ReasonTimeout:
+		return "Harvest did not answer in time."
+	case ledger.ReasonBroken:
+		return "The connection to Harvest broke off in the middle."
+	case ledger.ReasonServer:
+		if status == 500 {
+			return withStatus("Harvest reported a failure of its own", status)
+		}
+		return withStatus("Harvest did not answer", status)
+	case ledger.ReasonUnreadable:
+		return withStatus("What came back could not be read as an answer of Harvest's", status)
+	case ledger.ReasonAuth:
+		return revoked
+	case ledger.ReasonForbidden:
+		return withStatus("Harvest does not allow it", status)
+	case ledger.ReasonNotFound:
+		return withStatus("Harvest knows no such project, task or entry", status)
+	case ledger.ReasonInvalid:
+		return withStatus("Harvest refused it", status)
+	}
+	switch ledger.WaitReason(reason) {
+	case ledger.WaitAsked:
+		return "Harvest asked for a pause."
+	case ledger.WaitLimit:
+		return "Furrow keeps below the number of calls that Harvest allows."
+	case ledger.WaitBreaker:
+		return "Harvest keeps failing, so it is asked only now and then."
+	default:
+		return ""
+	}
+}
+
+// holdsBack reports whether a reason says that calls wait, rather than that
+// one failed.
+func holdsBack(reason string) bool {
+	switch ledger.WaitReason(reason) {
+	case ledger.WaitAsked, ledger.WaitLimit, ledger.WaitBreaker:
+		return true
+	default:
+		return false
+	}
+}
+
+// nextSentence tells when something is tried. A zero moment is one that has
+// come already.
+func nextSentence(what string, next views.Moment) string {
+	if next.IsZero() {
+		return what + " in a moment."
+	}
+	return what + " " + next.Text + "."
+}
+
+// writeSentence tells where a write stands: the cause, what is done about it,
+// what the owner can do, and when next. reason and status are those of the
+// latest failure. message is what Harvest said, and is quoted as that; pass
+// none where it is shown elsewhere. nextTry is zero if it is due already.
+func writeSentence(state ledger.State, reason string, status int, message string, nextTry views.Moment) string {
+	switch state {
+	case ledger.Pending:
+		if !holdsBack(reason) || nextTry.IsZero() {
+			// Other reasons are of a try before, and settled: somebody asked for another.
+			return nextSentence("It waits to be sent. Next try", nextTry)
+		}
+		return sentences(causeSentence(reason, status), safeHere, nextSentence("Next try", nextTry))
+	case ledger.Retry:
+		return sentences(causeSentence(reason, status), harvestSaid(message), safeHere, nextSentence("Next try", nextTry))
+	case ledger.Sending:
+		return "It is on its way to Harvest."
+	case ledger.Uncertain:
+		return sentences(causeSentence(reason, status), mayHaveIt, nextSentence("Next look", nextTry))
+	case ledger.Blocked:
+		return blockedSentence(reason == string(ledger.ReasonAuth))
+	case ledger.Rejected:
+		return sentences(causeSentence(reason, status), harvestSaid(message), refusedAdvice(reason))
+	case ledger.Conflict:
+		return "Somebody changed or deleted the entry in Harvest meanwhile, so nothing was sent over it. Push it again to put yours there, or give it up."
+	case ledger.Done:
+		return "Harvest has confirmed it."
+	case ledger.Superseded:
+		return "A later change of the same entry took its place before it was sent."
+	case ledger.Dropped:
+		return "It was given up. Nothing of it is sent any more."
+	default:
+		return ""
+	}
+}
+
+// blockedSentence is for what cannot be sent before its owner connects.
+func blockedSentence(byHarvest bool) string {
+	if byHarvest {
+		return sentences(revoked, safeHere, reconnect)
+	}
+	return sentences("Furrow is not connected to Harvest.", safeHere, reconnect)
+}
+
+// refusedAdvice is what its owner can do about a write that Harvest refused.
+func refusedAdvice(reason string) string {
+	switch ledger.Reason(reason) {
+	case ledger.ReasonForbidden:
+		return "The day may be locked, or the project no longer open to you. Have that changed in Harvest and try again, or give it up."
+	case ledger.ReasonNotFound:
+		return "It may have been archived or deleted there. Choose another row for it and push again, or give it up."
+	default:
+		return canBeGiven
+	}
+}
+
+// harvestSaid tells Harvest's own words as such.
+func harvestSaid(message string) string {
+	if message == "" {
+		return ""
+	}
+	return "Harvest said: “" + message + "”."
+}
+
+// syncSentence tells how the exchange of one user with Harvest stands, if there
+// is anything to say beyond the counts: "Harvest did not answer (503). 3
+// changes are safe here. Next try 14:32.". run is nil if there was none; m
+// tells an instant, and gives a zero moment for one that has come already.
+func syncSentence(run *ledger.RunStatus, counts ledger.WriteCounts, conn ledger.ConnectionState, m func(time.Time) views.Moment) string {
+	unsent := counts.Waiting + counts.Uncertain
+	switch conn {
+	case ledger.Connected:
+	case ledger.NeedsReauth:
+		return sentences(revoked, changesSafe(unsent+counts.NeedsYou), "Connect again to go on.")
+	case ledger.Disconnected:
+		if unsent+counts.NeedsYou == 0 {
+			return ""
+		}
+		return sentences(changesSafe(unsent+counts.NeedsYou), "Connect again, and they are sent.")
+	default:
+		return ""
+	}
+	waitingRun := run != nil && run.State == ledger.RunWaiting
+	cause, next := "", views.Moment{}
+	switch {
+	case waitingRun:
+		cause, next = causeSentence(run.Reason, run.Status), m(run.NextTry)
+	case run != nil && run.State == ledger.RunFailed:
+		cause = causeSentence(run.Reason, run.Status)
+	}
+	if due := m(counts.NextTry); unsent > 0 && !due.IsZero() {
+		if own := causeSentence(counts.Reason, counts.Status); own != "" && (cause == "" || holdsBack(run.Reason)) {
+			cause = own
+		}
+		if next.IsZero() || due.ISO < next.ISO {
+			next = due
+		}
+	}
+	if cause == "" {
+		return ""
+	}
+	if !next.IsZero() || waitingRun {
+		return sentences(cause, changesSafe(unsent), nextSentence("Next try", next))
+	}
+	return sentences(cause, changesSafe(unsent), "It is tried again within a quarter of an hour, or at once with “Sync now”.")
+}
+
+// changesSafe says that n changes are kept; nothing if there are none.
+func changesSafe(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 change is safe here."
+	default:
+		return strconv.Itoa(n) + " changes are safe here."
+	}
+}
+
+// attemptWhat tells what an attempt tried.
+func attemptWhat(action ledger.Action, op ledger.Op) string {
+	switch action {
+	case ledger.ActionLook:
+		return "Look for the entry"
+	case ledger.ActionRetry:
+		return "Try again at once"
+	case ledger.ActionDrop:
+		return "Give it up"
+	case ledger.ActionSend:
+	}
+	switch op {
+	case ledger.OpUpdate:
+		return "Change the entry"
+	case ledger.OpDelete:
+		return "Delete the entry"
+	default:
+		return "Create the entry"
+	}
+}
+
+// attemptOutcome tells what an attempt of a write showed, and whether that is
+// as it should be.
+func attemptOutcome(a ledger.Attempt, op ledger.Op) (outcome string, good bool) {
+	switch a.Outcome {
+	case ledger.OutcomeApplied:
+		return "Harvest confirmed it.", true
+	case ledger.OutcomeFound:
+		if op == ledger.OpDelete {
+			return "It is gone already.", true
+		}
+		return "Harvest has it already, so it is not sent again.", true
+	case ledger.OutcomeAbsent:
+		if op == ledger.OpCreate {
+			return "It is not there.", true
+		}
+		return "It is as it was before.", true
+	case ledger.OutcomeChanged:
+		return "Somebody else changed it meanwhile.", false
+	case ledger.OutcomeGone:
+		return "Somebody else deleted it meanwhile.", false
+	case ledger.OutcomeWait:
+		return causeSentence(a.Reason, a.Status), false
+	case ledger.OutcomeRevoked:
+		return revoked, false
+	case ledger.OutcomeByPerson:
+		return "Asked for by a person.", true
+	case ledger.OutcomeUntried:
+		return "Too early to look: Harvest may still be at it.", true
+	}
+	cause := causeSentence(a.Reason, a.Status)
+	if a.Action != ledger.ActionSend {
+		return cause, false // a look changes nothing, so nothing is in doubt
+	}
+	switch ledger.Class(a.Outcome) {
+	case ledger.NotSent:
+		return sentences(cause, "Nothing was sent."), false
+	case ledger.Unknown:
+		return sentences(cause, "Harvest may or may not have done it."), false
+	default:
+		return cause, false
+	}
+}
+
+// connectionWord is the state of a connection.
+func connectionWord(state ledger.ConnectionState) string {
+	switch state {
+	case ledger.Connected:
+		return "connected"
+	case ledger.NeedsReauth:
+		return "must connect again"
+	case ledger.Disconnected:
+		return "disconnected"
+	default:
+		return "never connected"
+	}
+}
