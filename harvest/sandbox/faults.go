@@ -317,6 +317,11 @@ func (s *Server) faultAnswer(f *Fault, status int) answer {
 // applyLate lets a request take effect after its connection is gone, unless the sandbox is reset or
 // closed before.
 func (s *Server) applyLate(c *call, delay time.Duration) {
+	s.closeMu.Lock()
+	defer s.closeMu.Unlock()
+	if s.closed {
+		return
+	}
 	generation := s.generation.Load()
 	s.late.Go(func() {
 		s.pause(context.Background(), delay)
@@ -354,18 +359,16 @@ func cut(w http.ResponseWriter) {
 	reset(conn)
 }
 
-// truncate promises the whole answer, sends half of it and breaks off. The pause lets the half
-// arrive: a reset throws away what the other end has not read.
+// truncate promises the whole answer, sends half of it and closes. The close is an orderly one: a
+// reset would throw away what the other end has not read yet.
 func truncate(w http.ResponseWriter, a answer) {
 	conn, rw := hijack(w)
-	defer reset(conn)
+	defer func() { _ = conn.Close() }()
 	_, _ = fmt.Fprintf(rw, "HTTP/1.1 %d %s\r\n", a.status, http.StatusText(a.status))
 	_ = a.header.Write(rw)
 	_, _ = fmt.Fprintf(rw, "Content-Length: %d\r\n\r\n", max(len(a.body), 1))
 	_, _ = rw.Write(a.body[:len(a.body)/2])
-	if rw.Flush() == nil {
-		time.Sleep(20 * time.Millisecond)
-	}
+	_ = rw.Flush()
 }
 
 // drip sends the body in twenty pieces.

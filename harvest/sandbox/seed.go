@@ -3,7 +3,6 @@ package sandbox
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -46,9 +45,7 @@ func newWorld(seed string, now time.Time) (*world, error) {
 	switch seed {
 	case SeedDemo:
 		b.person(ida, 902, userJonas, "Jonas", "Lind", "jonas@example.com", "member", "2.pt", "70")
-		if err := b.demo(ida); err != nil {
-			return nil, err
-		}
+		b.demo(ida)
 	case SeedLarge:
 		b.person(ida, 902, userJonas, "Jonas", "Lind", "jonas@example.com", "member", "2.pt", "70")
 		b.large(ida)
@@ -162,8 +159,8 @@ func (b *seeder) entry(a *account, userID int64, p *project, taskID int64, date 
 	if day, err := time.Parse(time.DateOnly, date); err == nil {
 		at = day.Add(15*time.Hour + time.Duration(e.ID%3600)*time.Second)
 	}
-	if at.After(b.now) {
-		at = b.now
+	if latest := b.now.Add(-5 * time.Minute); at.After(latest) {
+		at = latest
 	}
 	e.CreatedAt, e.UpdatedAt = at, at
 	a.price(e)
@@ -187,7 +184,7 @@ type job struct {
 }
 
 // demo is the year of a freelancer: five clients, nine projects, fourteen tasks.
-func (b *seeder) demo(a *account) error {
+func (b *seeder) demo(a *account) {
 	var t []*task
 	for i, name := range []string{
 		"Design", "Development", "Project Management", "Consulting", "Research", "Meetings", "Copywriting", "Illustration", "Testing",
@@ -226,13 +223,13 @@ func (b *seeder) demo(a *account) error {
 	retainer := add(kestrel, "Support Retainer", "KES-SUP", 6, []int{9, 1}, "Tickets", "Hosting move", "")
 	admin := add(studio, "Administration", "STU-ADM", 8, []int{12, 13, 5}, "Invoices", "Receipts", "Course", "")
 
-	webshop.BudgetBy, webshop.Budget, webshop.NotifyWhenOverBudget, webshop.ShowBudgetToAll = "project", new(decimalOf("320")), true, true
+	webshop.BudgetBy, webshop.Budget, webshop.NotifyWhenOverBudget, webshop.ShowBudgetToAll = "project", new(decimalOf("460")), true, true
 	consulting.BillBy, consulting.BudgetBy, consulting.Budget, consulting.BudgetIsMonthly = "Tasks", "project", new(decimalOf("12")), true
 	catalogue.BillBy, catalogue.HourlyRate, catalogue.BudgetBy = "Project", new(decimalOf("82.5")), "project_cost"
-	catalogue.Budget, catalogue.CostBudget = new(decimalOf("18000")), new(decimalOf("18000"))
+	catalogue.Budget, catalogue.CostBudget = new(decimalOf("21000")), new(decimalOf("21000"))
 	newsletter.BillBy, newsletter.HourlyRate = "Project", new(decimalOf("75"))
 	newsletter.BudgetBy, newsletter.Budget, newsletter.BudgetIsMonthly = "project", new(decimalOf("8")), true
-	brand.IsFixedFee, brand.Fee, brand.BudgetBy, brand.Budget = true, new(decimalOf("9500")), "project", new(decimalOf("140"))
+	brand.IsFixedFee, brand.Fee, brand.BudgetBy, brand.Budget = true, new(decimalOf("9500")), "project", new(decimalOf("180"))
 	configurator.BillBy, configurator.BudgetBy = "Tasks", "task"
 	retainer.BillBy, retainer.HourlyRate = "Project", new(decimalOf("90"))
 	retainer.BudgetBy, retainer.Budget, retainer.BudgetIsMonthly = "project", new(decimalOf("10")), true
@@ -290,7 +287,6 @@ func (b *seeder) demo(a *account) error {
 	b.expenses(a, catalogue, today)
 	at := b.created()
 	a.Roles[6101] = &role{ID: 6101, Name: "Design", CreatedAt: at, UpdatedAt: at, UserIDs: []int64{userIda, userJonas}}
-	return nil
 }
 
 func (b *seeder) expenses(a *account, p *project, today time.Time) {
@@ -333,11 +329,11 @@ func (b *seeder) year(a *account, jobs []job, today time.Time) {
 				j = jobs[0]
 			}
 			t := j.tasks[b.rand.IntN(len(j.tasks))]
-			if key := (pair{j.project.ID, t.ID}); used[key] {
+			key := pair{j.project.ID, t.ID}
+			if used[key] {
 				continue
-			} else {
-				used[key] = true
 			}
+			used[key] = true
 			b.entry(a, userIda, j.project, t.ID, date, b.hours(), j.notes[b.rand.IntN(len(j.notes))])
 		}
 	}
@@ -431,5 +427,4 @@ func (b *seeder) large(a *account) {
 		p, t := projects[b.rand.IntN(len(projects))], tasks[b.rand.IntN(len(tasks))]
 		b.entry(a, userIda, p, t.ID, day.Format(time.DateOnly), hundredths(5*(1+b.rand.IntN(10))), notes[b.rand.IntN(len(notes))])
 	}
-	a.byDate = slices.Grow(a.byDate, entries)
 }

@@ -54,7 +54,8 @@ type Server struct {
 	generation atomic.Int64 // counts resets; late writes of an older one are dropped
 	late       sync.WaitGroup
 	closing    chan struct{}
-	closeOnce  sync.Once
+	closeMu    sync.Mutex
+	closed     bool
 	requestID  atomic.Int64
 
 	faults   faultTable
@@ -98,7 +99,12 @@ func New(opts Options) (*Server, error) {
 
 // Close ends waiting faults and writes the state file if there is one and something changed.
 func (s *Server) Close() error {
-	s.closeOnce.Do(func() { close(s.closing) })
+	s.closeMu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.closing)
+	}
+	s.closeMu.Unlock()
 	s.late.Wait()
 	return s.saveNow()
 }
