@@ -121,10 +121,9 @@
         if ("was" in i.dataset) again(); // script made this change, so no event tells of it
         i.select();
       } else if (down || e.key === "ArrowUp" || e.key === "Enter") {
-        let row = cell.parentElement, next;
-        while (!next && (row = down ? row.nextElementSibling : row.previousElementSibling)) {
-          next = row.cells[cell.cellIndex]?.querySelector("input");
-        }
+        const rows = cell.closest("table").rows;
+        let at = cell.parentElement.rowIndex, next;
+        while (!next && (at += down ? 1 : -1) >= 0 && rows[at]) next = rows[at].cells[cell.cellIndex]?.querySelector("td > input");
         e.preventDefault();
         if (next) next.focus();
         else if (e.key === "Enter") { i.blur(); i.focus(); }

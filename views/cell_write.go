@@ -11,15 +11,20 @@ import (
 	"furrow/planner"
 )
 
-// dayNames are the seven dates of a week as they are spoken.
-type dayNames [planner.DaysInWeek]string
+// cellWriter writes the cells of one grid, row by row into the same buffer. It
+// lives as long as one rendering.
+type cellWriter struct {
+	g     *WeekGrid
+	names [planner.DaysInWeek]string // the dates as they are spoken
+	markup
+}
 
-func namesOf(g *WeekGrid) *dayNames {
-	var names dayNames
-	for i := range names {
-		names[i] = dayName(g.Days[i].Date)
+func newCellWriter(g *WeekGrid) *cellWriter {
+	cw := &cellWriter{g: g, markup: markup{buf: make([]byte, 0, 4096)}}
+	for i := range cw.names {
+		cw.names[i] = dayName(g.Days[i].Date)
 	}
-	return &names
+	return cw
 }
 
 // cells are the seven cells of a row. They are the one component that is
@@ -29,13 +34,13 @@ func namesOf(g *WeekGrid) *dayNames {
 // A blank cell is nothing but its input, whose accessible name is put together
 // from the row's and the day's. A cell with something in it spells everything
 // out.
-func cells(g *WeekGrid, r *Row, names *dayNames) templ.Component {
+func (cw *cellWriter) cells(r *Row) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		out := markup{buf: make([]byte, 0, 2048)}
+		cw.buf = cw.buf[:0]
 		for i := range r.Cells {
-			out.cell(g, r, &r.Cells[i], i, names)
+			cw.cell(r, &r.Cells[i], i)
 		}
-		_, err := w.Write(out.buf)
+		_, err := w.Write(cw.buf)
 		return err
 	})
 }
@@ -64,141 +69,141 @@ func (m *markup) field(r *Row, i int) {
 	m.number(i)
 }
 
-func (m *markup) cell(g *WeekGrid, r *Row, c *Cell, i int, names *dayNames) {
-	day := &g.Days[i]
+func (cw *cellWriter) cell(r *Row, c *Cell, i int) {
+	day := &cw.g.Days[i]
 	if c.blank() && day.Locked == "" {
-		m.raw(`<td><input name="`)
-		m.field(r, i)
-		m.raw(`" aria-labelledby="n-`)
-		m.text(r.Key)
-		m.raw(" l")
-		m.number(i)
-		m.raw(`"></td>`)
+		cw.raw(`<td><input name="`)
+		cw.field(r, i)
+		cw.raw(`" aria-labelledby="n-`)
+		cw.text(r.Key)
+		cw.raw(" l")
+		cw.number(i)
+		cw.raw(`"></td>`)
 		return
 	}
-	m.raw("<td")
+	cw.raw("<td")
 	if class := c.tdClass(day); class != "" {
-		m.raw(` class="`)
-		m.raw(class)
-		m.raw(`"`)
+		cw.raw(` class="`)
+		cw.raw(class)
+		cw.raw(`"`)
 	}
 	if c.Error != "" {
-		m.raw(" hx-morph-skip") // a poll must not put the stored text back
+		cw.raw(" hx-morph-skip") // a poll must not put the stored text back
 	}
-	m.raw(">")
-	m.input(g, r, c, i, names)
+	cw.raw(">")
+	cw.input(r, c, i)
 	if c.Tracked > 0 || c.Running {
-		m.raw(`<span class="t`)
+		cw.raw(`<span class="t`)
 		if c.Running {
-			m.raw(" running")
+			cw.raw(" running")
 		}
-		m.raw(`"><span class="sr">tracked </span>`)
-		m.raw(g.Format.Format(c.Tracked.Minutes()))
-		m.raw("</span>")
+		cw.raw(`"><span class="sr">tracked </span>`)
+		cw.raw(cw.g.Format.Format(c.Tracked.Minutes()))
+		cw.raw("</span>")
 	}
 	if !c.blank() {
-		m.details(g, r, c, i)
+		cw.details(r, c, i)
 	}
 	if c.Error != "" {
-		m.question(r, c, i)
+		cw.question(r, c, i)
 	}
-	m.raw("</td>")
+	cw.raw("</td>")
 }
 
-func (m *markup) input(g *WeekGrid, r *Row, c *Cell, i int, names *dayNames) {
-	m.raw(`<input name="`)
-	m.field(r, i)
-	if value := c.value(g.Format); value != "" {
-		m.raw(`" value="`)
-		m.text(value)
+func (cw *cellWriter) input(r *Row, c *Cell, i int) {
+	cw.raw(`<input name="`)
+	cw.field(r, i)
+	if value := c.value(cw.g.Format); value != "" {
+		cw.raw(`" value="`)
+		cw.text(value)
 	}
-	m.raw(`" aria-label="`)
-	m.text(r.Client)
-	m.raw(" ")
-	m.text(r.Project)
-	m.raw(" ")
-	m.text(r.Task)
-	m.raw(", ")
-	m.raw(names[i])
+	cw.raw(`" aria-label="`)
+	cw.text(r.Client)
+	cw.raw(" ")
+	cw.text(r.Project)
+	cw.raw(" ")
+	cw.text(r.Task)
+	cw.raw(", ")
+	cw.raw(cw.names[i])
 	if c.Planned == 0 {
-		m.raw(", nothing planned")
+		cw.raw(", nothing planned")
 	} else {
-		m.raw(", planned ")
-		m.raw(c.Planned.Words())
+		cw.raw(", planned ")
+		cw.raw(c.Planned.Words())
 	}
-	locked := g.Days[i].Locked != "" || c.State == CellLocked
+	locked := cw.g.Days[i].Locked != "" || c.State == CellLocked
 	if locked {
-		m.raw(", locked")
+		cw.raw(", locked")
 	}
-	m.raw(`"`)
+	cw.raw(`"`)
 	if locked {
-		m.raw(" readonly")
+		cw.raw(" readonly")
 	}
 	if c.Error != "" {
-		m.raw(` aria-invalid="true" aria-describedby="e-`)
-		m.text(r.Key)
-		m.raw("-")
-		m.number(i)
-		m.raw(`" data-was="`)
-		m.text(c.stored(g.Format))
-		m.raw(`"`)
+		cw.raw(` aria-invalid="true" aria-describedby="e-`)
+		cw.text(r.Key)
+		cw.raw("-")
+		cw.number(i)
+		cw.raw(`" data-was="`)
+		cw.text(c.stored(cw.g.Format))
+		cw.raw(`"`)
 	}
-	m.raw(">")
+	cw.raw(">")
 }
 
 // details is the link to the cell's own page. It carries the mark of the state
 // and its word; what is only planned is told by its mark, and to screen readers
 // by the word.
-func (m *markup) details(g *WeekGrid, r *Row, c *Cell, i int) {
-	m.raw(`<a class="d`)
+func (cw *cellWriter) details(r *Row, c *Cell, i int) {
+	cw.raw(`<a class="d`)
 	if c.Note != "" {
-		m.raw(" n")
+		cw.raw(" n")
 	}
-	m.raw(`" href="`)
-	m.text(CellPath(g.Week, r.Key, i))
+	cw.raw(`" href="`)
+	cw.text(CellPath(cw.g.Week, r.Key, i))
 	if title := c.title(); title != "" {
-		m.raw(`" title="`)
-		m.text(title)
+		cw.raw(`" title="`)
+		cw.text(title)
 	}
-	m.raw(`">`)
+	cw.raw(`">`)
 	switch word := c.shown(); {
 	case word == "":
-		m.raw(`<span class="sr">`)
-		m.raw(c.hidden())
-		m.raw("</span>")
+		cw.raw(`<span class="sr">`)
+		cw.raw(c.hidden())
+		cw.raw("</span>")
 	case c.When.IsZero():
-		m.raw(word)
+		cw.raw(word)
 	default:
-		m.raw(word)
-		m.raw(" <small>")
-		m.text(c.When.Text)
-		m.raw("</small>")
+		cw.raw(word)
+		cw.raw(" <small>")
+		cw.text(c.When.Text)
+		cw.raw("</small>")
 	}
-	m.raw("</a>")
-	if difference := c.difference(g.Format); difference != "" {
-		m.raw(`<span class="diff">`)
-		m.raw(difference)
-		m.raw("</span>")
+	cw.raw("</a>")
+	if difference := c.difference(cw.g.Format); difference != "" {
+		cw.raw(`<span class="diff">`)
+		cw.raw(difference)
+		cw.raw("</span>")
 	}
 }
 
 // question is what is wrong with the typed text, and the answers to choose from.
-func (m *markup) question(r *Row, c *Cell, i int) {
-	m.raw(`<span class="ask" id="e-`)
-	m.text(r.Key)
-	m.raw("-")
-	m.number(i)
-	m.raw(`"><span class="error">`)
-	m.text(c.Error)
-	m.raw("</span>")
+func (cw *cellWriter) question(r *Row, c *Cell, i int) {
+	cw.raw(`<span class="ask" id="e-`)
+	cw.text(r.Key)
+	cw.raw("-")
+	cw.number(i)
+	cw.raw(`"><span class="error">`)
+	cw.text(c.Error)
+	cw.raw("</span>")
 	for _, choice := range c.Choices {
-		m.raw(`<button name="`)
-		m.field(r, i)
-		m.raw(`" value="`)
-		m.text(choice.Value)
-		m.raw(`">`)
-		m.text(choice.Label)
-		m.raw("</button>")
+		cw.raw(`<button name="`)
+		cw.field(r, i)
+		cw.raw(`" value="`)
+		cw.text(choice.Value)
+		cw.raw(`">`)
+		cw.text(choice.Label)
+		cw.raw("</button>")
 	}
-	m.raw("</span>")
+	cw.raw("</span>")
 }

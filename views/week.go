@@ -70,7 +70,7 @@ type Row struct {
 	Client  string
 	Project string
 	Task    string
-	Hue     int // of the client, 0 to 11
+	Hue     int // of the client, 0 to 11; read where the row stands alone
 
 	NotPlanned bool // only here because Harvest has time on it
 	Removable  bool // empty, so it can go without a question
