@@ -64,6 +64,9 @@ func (b *outbox) Release(ctx context.Context) (wait time.Duration, more bool, er
 
 // Next implements [ledger.Outbox].
 func (b *outbox) Next(ctx context.Context) (w ledger.Write, ok bool, err error) {
+	if err := fenced(b.store.q.LeaseRenew(ctx, dbgen.LeaseRenewParams{ID: b.connectionID, Lease: &b.lease, Term: b.term})); err != nil {
+		return ledger.Write{}, false, err
+	}
 	r, err := b.store.q.WriteNext(ctx, dbgen.WriteNextParams{ConnectionID: b.connectionID, Lease: &b.lease})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ledger.Write{}, false, nil

@@ -30,6 +30,23 @@ func New(deps Deps) http.Handler {
 	mux.Handle("POST "+views.LoginPath, s.public(auth.login))
 	mux.Handle("POST "+views.LogoutPath, s.public(auth.logout))
 
+	week := &weekHandler{s, deps.Store, deps.Jobs}
+	mux.Handle("GET "+views.ThisWeekPath, s.user(week.thisWeek))
+	mux.Handle("GET /weeks/{week}", s.user(week.show))
+	mux.Handle("POST /weeks/{week}/cells", s.user(week.saveCells))
+	mux.Handle("GET /weeks/{week}/cells/{row}/{day}", s.user(week.showCell))
+	mux.Handle("POST /weeks/{week}/cells/{row}/{day}", s.user(week.saveCell))
+	mux.Handle("POST /weeks/{week}/rows", s.user(week.addRow))
+	mux.Handle("POST /weeks/{week}/rows/remove", s.user(week.removeRow))
+	mux.Handle("GET /weeks/{week}/push", s.user(week.reviewPush))
+	mux.Handle("POST /weeks/{week}/push", s.user(week.push))
+	mux.Handle("POST /weeks/{week}/sync", s.user(week.startWeekSync))
+	mux.Handle("GET "+views.SyncStatusPath, s.user(week.syncStatus))
+
+	api := &apiHandler{week}
+	mux.Handle("POST /api/harvest-sync", s.api(api.sync))
+	mux.Handle("GET /api/harvest-sync/{id}", s.api(api.run))
+
 	mux.Handle("GET "+views.SettingsPath, s.user(settings.show))
 	mux.Handle("POST "+views.SettingsPath, s.user(settings.savePreferences))
 	mux.Handle("POST "+views.PasswordPath, s.user(settings.changePassword))

@@ -12,7 +12,7 @@ import (
 // methods check and renew. Any of them returns [ErrFenced] if the lease went
 // to somebody else; the drain then stops without a trace.
 type Outbox interface {
-	// Next returns the first unfinished write that is due and that no earlier
+	// Next renews the lease and returns the first unfinished write that is due and that no earlier
 	// write of the same entry stands before. ok is false if there is none.
 	Next(ctx context.Context) (w Write, ok bool, err error)
 
@@ -47,6 +47,7 @@ type LeasedOutbox interface {
 // Timing are the times of the drain that must fit together.
 type Timing struct {
 	Lease     time.Duration // how long a lease lasts after it was taken or renewed
+	Margin    time.Duration // what must be left of a lease when a call is over, so that its outcome can be recorded under it
 	Deadline  time.Duration // for one call that changes something
 	Settle    time.Duration // after Deadline, until a look-up is believed
 	LookAgain time.Duration // between the two look-ups that must both find nothing
@@ -60,6 +61,7 @@ type Timing struct {
 func DefaultTiming() Timing {
 	return Timing{
 		Lease:     20 * time.Second,
+		Margin:    3 * time.Second,
 		Deadline:  10 * time.Second,
 		Settle:    5 * time.Second,
 		LookAgain: 30 * time.Second,
@@ -69,10 +71,6 @@ func DefaultTiming() Timing {
 		MaxWait:   5 * time.Minute,
 	}
 }
-
-// drainMargin is what must be left of a lease when a call is over, so that its
-// outcome can still be recorded under it.
-const drainMargin = 3 * time.Second
 
 // Drain sends the due writes of one connection, one after the other, until
 // none is due, the slice is over, or Harvest must not be called. The caller
@@ -139,11 +137,14 @@ func (d *drain) handle(ctx context.Context, w Write) (goOn bool, err error) {
 // not, and w may be sent.
 func (d *drain) look(ctx context.Context, w Write, inDoubt bool) (send, goOn bool, err error) {
 	started := time.Now()
+	// The lease was renewed with the finding of w, and must outlast the look.
+	lookCtx, cancel := context.WithTimeout(ctx, d.timing.Lease-d.timing.Margin)
+	defer cancel()
 	var finding finding
 	if w.Op == OpCreate {
-		finding, err = d.lookForCreate(ctx, w, inDoubt)
+		finding, err = d.lookForCreate(lookCtx, w, inDoubt)
 	} else {
-		finding, err = d.lookForChange(ctx, w)
+		finding, err = d.lookForChange(lookCtx, w)
 	}
 	attempt := Attempt{Action: ActionLook, Latency: time.Since(started)}
 	if ctx.Err() != nil {
@@ -261,7 +262,7 @@ func (d *drain) send(ctx context.Context, w Write) (goOn bool, err error) {
 	// A process that slept between the commit and here must not send: somebody
 	// else may hold the lease by the time its bytes leave.
 	// Once it has left, its outcome is recorded even if we are told to stop.
-	callCtx, cancel := context.WithDeadline(ctx, leaseEnd.Add(-drainMargin))
+	callCtx, cancel := context.WithDeadline(ctx, leaseEnd.Add(-d.timing.Margin))
 	defer cancel()
 	started := time.Now()
 	remote, gone, err := d.call(callCtx, w)

@@ -105,7 +105,7 @@ const (
 	OutageNone = "well" // no outage
 	Outage503  = "503"  // all requests are answered 503
 	Outage429  = "429"  // all are answered 429 with Retry-After 15
-	OutageDrop = "drop" // all connections are reset, nothing is applied
+	OutageDrop = "drop" // everything is applied, and every answer lost
 )
 
 // ErrOutage is returned for an outage mode that does not exist.
@@ -143,7 +143,7 @@ func (t *faultTable) outageFor(c *call) *Fault {
 	case Outage429:
 		return &Fault{Fault: FaultStatus, Status: http.StatusTooManyRequests, RetryAfter: 15}
 	case OutageDrop:
-		return &Fault{Fault: FaultDropBefore}
+		return &Fault{Fault: FaultApplyThenDrop}
 	}
 	return nil
 }

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// commandLine is the whole command line; kong reads it. Every flag has an
+// environment variable FURROW_… of the same name.
+type commandLine struct {
+	Serve   serveConfig   `cmd:"" default:"withargs" help:"Serve pages and work jobs (the default)."`
+	Sandbox sandboxConfig `cmd:"" help:"Run the stand-in Harvest alone."`
+	Migrate migrateConfig `cmd:"" help:"Bring the database to the newest schema, and stop."`
+	Admin   adminConfig   `cmd:"" help:"Manage accounts from the shell."`
+	Version versionConfig `cmd:"" help:"Print the versions of furrow, Go and the PostgreSQL in use."`
+}
+
+// databaseConfig is what every command that needs the database takes.
+type databaseConfig struct {
+	DatabaseURL string `name:"database-url" env:"FURROW_DATABASE_URL" placeholder:"URL" help:"Address of a PostgreSQL 14 or newer. Empty: a private one under the data directory."`
+	DataDir     string `name:"data-dir" env:"FURROW_DATA_DIR" placeholder:"DIR" help:"Directory of the private PostgreSQL and the secret key. Default: $$XDG_DATA_HOME/furrow, or ~/.local/share/furrow."`
+}
+
+type serveConfig struct {
+	databaseConfig
+
+	Role          string   `enum:"all,web,worker" default:"all" env:"FURROW_ROLE" help:"What this process does: web serves pages and never talks to Harvest except to verify credentials, worker works jobs, all does both."`
+	Listen        string   `default:"127.0.0.1:8080" env:"FURROW_LISTEN" placeholder:"ADDRESS" help:"Address to serve on, host:port (${default})."`
+	PublicURL     string   `name:"public-url" env:"FURROW_PUBLIC_URL" placeholder:"URL" help:"Where people reach the program. With https, cookies are Secure and HSTS is on. Default: http:// and the address to serve on."`
+	SecretKeyFile string   `name:"secret-key-file" env:"FURROW_SECRET_KEY_FILE" placeholder:"FILE" help:"32 random bytes that encrypt Harvest tokens. Made at the first start. Default: secret.key in the data directory."`
+	HarvestURL    string   `name:"harvest-url" env:"FURROW_HARVEST_URL" placeholder:"URL" help:"Address of Harvest's API, https or loopback. Default: the real one."`
+	HarvestIDURL  string   `name:"harvest-id-url" env:"FURROW_HARVEST_ID_URL" placeholder:"URL" help:"Address of Harvest ID, https or loopback. Default: the real one."`
+	Contact       string   `env:"FURROW_CONTACT" placeholder:"ADDRESS" help:"E-mail or web address of who runs this, told to Harvest in the User-Agent. Default: the public URL."`
+	Sandbox       bool     `env:"FURROW_SANDBOX" help:"Run a stand-in Harvest inside the process, and use it instead of the real one."`
+	Proxies       []string `name:"trusted-proxies" env:"FURROW_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Networks of reverse proxies whose X-Forwarded-For is believed."`
+}
+
+type sandboxConfig struct {
+	Listen string `default:"127.0.0.1:8081" env:"FURROW_SANDBOX_LISTEN" placeholder:"ADDRESS" help:"Address to serve on, host:port (${default})."`
+	Seed   string `enum:"demo,empty,large" default:"demo" env:"FURROW_SANDBOX_SEED" help:"What it holds at the start: demo, empty or large (${default})."`
+	State  string `env:"FURROW_SANDBOX_STATE" placeholder:"FILE" help:"File that keeps its state over restarts. Default: memory only."`
+}
+
+type migrateConfig struct {
+	databaseConfig
+
+	Check bool `help:"Only say whether a migration is needed; exit with 1 if so."`
+}
+
+type adminConfig struct {
+	Create        adminCreate        `cmd:"" help:"Make an account. The password is read from the terminal or standard input."`
+	Promote       adminPromote       `cmd:"" help:"Make somebody an admin."`
+	ResetPassword adminResetPassword `cmd:"" help:"Give somebody a new password, read from the terminal or standard input, and log them out everywhere."`
+}
+
+type adminCreate struct {
+	databaseConfig
+
+	Email string `arg:"" help:"E-mail address to log in with."`
+	Admin bool   `help:"Make it an admin."`
+}
+
+type adminPromote struct {
+	databaseConfig
+
+	Email string `arg:"" help:"E-mail address of the account."`
+}
+
+type adminResetPassword struct {
+	databaseConfig
+
+	Email string `arg:"" help:"E-mail address of the account."`
+}
+
+type versionConfig struct {
+	databaseConfig
+}
+
+// resolve fills in the data directory.
+func (c *databaseConfig) resolve(getenv func(string) string) error {
+	if c.DataDir == "" {
+		base := getenv("XDG_DATA_HOME")
+		if base == "" {
+			home := getenv("HOME")
+			if home == "" {
+				return errors.New("there is no home directory to keep data in: set --data-dir or FURROW_DATA_DIR")
+			}
+			base = filepath.Join(home, ".local", "share")
+		}
+		c.DataDir = filepath.Join(base, "furrow")
+	}
+	dir, err := filepath.Abs(c.DataDir)
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", c.DataDir, err)
+	}
+	c.DataDir = dir
+	return nil
+}
+
+// makeDataDir makes the data directory, or says what is wrong with it.
+func (c *databaseConfig) makeDataDir() error {
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return fmt.Errorf("the data directory %s cannot be made: %w", c.DataDir, errors.Unwrap(err))
+	}
+	if _, err := os.ReadDir(c.DataDir); err != nil {
+		return fmt.Errorf("the data directory %s cannot be read: %w", c.DataDir, errors.Unwrap(err))
+	}
+	return nil
+}
+
+// served is what a serveConfig means, checked.
+type served struct {
+	publicURL *url.URL
+	loopback  bool // only this machine can reach the program
+	proxies   []netip.Prefix
+}
+
+// check reads the values that have a form, and reports all bad ones at once.
+func (c *serveConfig) check() (served, error) {
+	var s served
+	var errs []error
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("--listen %q is not host:port", c.Listen))
+	}
+	address, addressErr := netip.ParseAddr(host)
+	s.loopback = host == "localhost" || (addressErr == nil && address.IsLoopback())
+	public := c.PublicURL
+	if public == "" {
+		public = "http://" + c.Listen
+	}
+	s.publicURL, err = url.Parse(public)
+	if err != nil || (s.publicURL.Scheme != "http" && s.publicURL.Scheme != "https") || s.publicURL.Host == "" {
+		errs = append(errs, fmt.Errorf("--public-url %q is not an http or https address", public))
+	}
+	for _, text := range c.Proxies {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--trusted-proxies %q is not a network such as 10.0.0.0/8", text))
+		}
+		s.proxies = append(s.proxies, prefix)
+	}
+	if c.Sandbox && c.Role != "all" {
+		errs = append(errs, errors.New("--sandbox runs inside of one process: use it with --role all, or run furrow sandbox apart"))
+	}
+	if c.Sandbox && (c.HarvestURL != "" || c.HarvestIDURL != "") {
+		errs = append(errs, errors.New("--sandbox and --harvest-url exclude each other"))
+	}
+	return s, errors.Join(errs...)
+}

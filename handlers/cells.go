@@ -1,0 +1,358 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"furrow/db"
+	"furrow/ledger"
+	"furrow/planner"
+	"furrow/views"
+)
+
+// maxNote is the longest note in characters that a cell takes.
+const maxNote = 2000
+
+// Sentences about a typed duration that was not stored.
+const (
+	notDuration = "Not a duration. Type 1:30, 1.5, 90m or 1h30."
+	negative    = "Time cannot be negative."
+	tooLong     = "A day has 24 hours."
+)
+
+// refuse tells why a typed duration was not stored, or asks what it means.
+func refuse(typed string, err error) refusedCell {
+	cell := refusedCell{typed: typed}
+	var ambiguous *planner.AmbiguousError
+	switch {
+	case errors.As(err, &ambiguous):
+		cell.sentence, cell.choices = views.AskHoursOrMinutes(ambiguous.Number)
+	case errors.Is(err, planner.ErrNegative):
+		cell.sentence = negative
+	case errors.Is(err, planner.ErrTooLong):
+		cell.sentence = tooLong
+	default:
+		cell.sentence = notDuration
+	}
+	return cell
+}
+
+// typedCells are the inputs of the grid that came with a form.
+type typedCells struct {
+	planned map[ledger.CellID]planner.Minutes
+	text    map[ledger.CellID]string
+	refused map[ledger.CellID]refusedCell
+	version int64 // of the plan that the form was based on
+}
+
+// readCells reads the inputs of the grid. Names that no cell has are left to
+// others; of several values of one name the last one counts.
+func readCells(f form, week planner.Week) (typedCells, error) {
+	t := typedCells{
+		planned: map[ledger.CellID]planner.Minutes{}, text: map[ledger.CellID]string{}, refused: map[ledger.CellID]refusedCell{},
+	}
+	version, err := strconv.ParseInt(f.Get("version"), 10, 64)
+	if err != nil {
+		return t, errMalformed
+	}
+	t.version = version
+	for name, values := range f.Values {
+		key, day, ok := views.ParseCellField(name)
+		if !ok {
+			continue
+		}
+		row, err := parseRowKey(key, "-")
+		if err != nil {
+			return t, err
+		}
+		id := ledger.CellID{RowID: row, Date: week.Day(day)}
+		text := strings.TrimSpace(values[len(values)-1])
+		t.text[id] = text
+		minutes, err := planner.ParseDuration(text)
+		if err != nil {
+			t.refused[id] = refuse(text, err)
+			continue
+		}
+		t.planned[id] = minutes
+	}
+	return t, nil
+}
+
+// saveCells stores what was typed into the grid: one cell with htmx, all of
+// them without script. What cannot be stored stays in its input with a
+// sentence beside it, and keeps nothing else from being stored.
+func (h *weekHandler) saveCells(w http.ResponseWriter, r *http.Request) error {
+	user := currentUser(r)
+	week, err := exactWeek(r, user)
+	if err != nil {
+		return err
+	}
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	typed, err := readCells(f, week)
+	if err != nil {
+		return err
+	}
+	if err := h.storeCells(r.Context(), user, week, &typed); err != nil {
+		return err
+	}
+	if !wantsFragment(r) && len(typed.refused) == 0 {
+		return h.redirect(w, r, views.WeekPath(week))
+	}
+	return h.answerCells(w, r, week, typed)
+}
+
+// storeCells stores each typed cell that differs from what the form showed.
+func (h *weekHandler) storeCells(ctx context.Context, user db.User, week planner.Week, typed *typedCells) error {
+	mutation := rand.Text()
+	format := user.Profile.DurationFormat
+	conflicts := map[ledger.CellID]refusedCell{}
+	err := h.store.InTx(ctx, func(tx *db.Tx) error {
+		clear(conflicts) // the transaction may be run again
+		shown, err := tx.CellsAt(ctx, user.ID, week, typed.version)
+		if err != nil {
+			return err
+		}
+		for id, minutes := range typed.planned {
+			if was, changed := shown[id]; changed && sameText(format, was, minutes) {
+				continue // this form did not touch it; another one did
+			}
+			_, err := tx.EditCell(ctx, user.ID, db.CellEdit{Cell: id, Planned: &minutes, MutationID: mutation, Seen: typed.version})
+			if errors.Is(err, planner.ErrConflict) {
+				now, err := tx.CellNow(ctx, user.ID, id)
+				if err != nil {
+					return err
+				}
+				conflicts[id] = conflictOf(format, typed.text[id], minutes, now.Planned)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for id, cell := range conflicts {
+		typed.refused[id] = cell
+	}
+	return err
+}
+
+// sameText reports whether two durations read the same, which is how a form
+// without script tells whether an input was touched.
+func sameText(format planner.DurationFormat, a, b planner.Minutes) bool {
+	return format.Format(a) == format.Format(b)
+}
+
+// conflictOf asks which of two values a cell is to have.
+func conflictOf(format planner.DurationFormat, text string, mine, theirs planner.Minutes) refusedCell {
+	return refusedCell{
+		typed:    text,
+		sentence: "Changed in another tab to " + format.Format(theirs) + ". Which one?",
+		choices: []views.Choice{
+			{Value: exactly(mine), Label: "mine, " + format.Format(mine)},
+			{Value: exactly(theirs), Label: "keep " + format.Format(theirs)},
+		},
+	}
+}
+
+// exactly is a duration as text that reads as the same minutes again.
+func exactly(m planner.Minutes) string { return strconv.Itoa(int(m)) + "m" }
+
+// answerCells shows the week as it now is, with what was refused as typed.
+func (h *weekHandler) answerCells(w http.ResponseWriter, r *http.Request, week planner.Week, typed typedCells) error {
+	user := currentUser(r)
+	status := http.StatusOK
+	if len(typed.refused) > 0 {
+		status = http.StatusUnprocessableEntity
+	}
+	plan, assignments, err := h.store.WeekPage(r.Context(), user.ID, week)
+	if err != nil {
+		return err
+	}
+	b := h.builder(user, plan)
+	b.typed = typed.refused
+	if wantsFragment(r) {
+		return h.render(w, r, status, b.change(typed).View())
+	}
+	page := h.weekPage(r, b, assignments, views.Fields{})
+	return h.render(w, r, status, page.View())
+}
+
+// change holds the rows that a form touched, and the totals.
+func (b *weekBuilder) change(typed typedCells) views.WeekChange {
+	touched := map[string]bool{}
+	for id := range typed.text {
+		touched[rowKey(id.RowID)] = true
+	}
+	g := b.grid()
+	change := views.WeekChange{}
+	for _, client := range g.Clients {
+		rows := client.Rows
+		client.Rows = nil
+		for _, row := range rows {
+			if touched[row.Key] {
+				client.Rows = append(client.Rows, row)
+			}
+		}
+		if len(client.Rows) > 0 {
+			change.Clients = append(change.Clients, client)
+		}
+	}
+	g.Clients = nil
+	change.Grid = g
+	return change
+}
+
+// cellOf reads which cell an address names.
+func cellOf(r *http.Request, week planner.Week) (id ledger.CellID, day int, err error) {
+	row, err := parseRowKey(r.PathValue("row"), "-")
+	if err != nil {
+		return id, 0, err
+	}
+	day, err = strconv.Atoi(r.PathValue("day"))
+	if err != nil || day < 0 || day >= planner.DaysInWeek {
+		return id, 0, planner.ErrNotFound
+	}
+	return ledger.CellID{RowID: row, Date: week.Day(day)}, day, nil
+}
+
+func (h *weekHandler) showCell(w http.ResponseWriter, r *http.Request) error {
+	week, err := exactWeek(r, currentUser(r))
+	if err != nil {
+		return err
+	}
+	return h.cellPage(w, r, http.StatusOK, week, views.Fields{}, nil)
+}
+
+// cellPage shows one cell, with what was refused as it was typed.
+func (h *weekHandler) cellPage(w http.ResponseWriter, r *http.Request, status int, week planner.Week, fields views.Fields, choices []views.Choice) error {
+	user := currentUser(r)
+	id, day, err := cellOf(r, week)
+	if err != nil {
+		return err
+	}
+	plan, err := h.store.WeekPlan(r.Context(), user.ID, week)
+	if err != nil {
+		return err
+	}
+	b := h.builder(user, plan)
+	for i := range plan.Rows {
+		if plan.Rows[i].ID != id.RowID {
+			continue
+		}
+		form := views.CellForm{Week: week, Day: day, Row: b.row(&plan.Rows[i]), Format: plan.Profile.DurationFormat, Version: plan.Version, Fields: fields}
+		form.Row.Cells[day].Choices = choices
+		if form.Entries, err = h.cellEntries(r, plan, id); err != nil {
+			return err
+		}
+		if form.Writes, err = h.cellWrites(r, b, id); err != nil {
+			return err
+		}
+		chrome := h.chrome(r, plan.Rows[i].Project+", "+id.Date.Format("Monday 2 January"), views.NavWeek)
+		return h.render(w, r, status, views.CellPage{Chrome: chrome, Form: form}.View())
+	}
+	return planner.ErrNotFound
+}
+
+func (h *weekHandler) cellEntries(r *http.Request, plan ledger.WeekPlan, id ledger.CellID) ([]views.CellEntry, error) {
+	entries, err := h.store.CellEntries(r.Context(), currentUser(r).ID, id)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([]views.CellEntry, len(entries))
+	for i, e := range entries {
+		shown[i] = views.CellEntry{ID: e.ID, Hours: e.Hours, Notes: e.Notes, Ours: e.Ours}
+		if plan.Connection != nil {
+			shown[i].URL = entryURL(plan.Connection.Account.BaseURI, id.Date)
+		}
+	}
+	return shown, nil
+}
+
+func (h *weekHandler) cellWrites(r *http.Request, b *weekBuilder, id ledger.CellID) ([]views.WriteBrief, error) {
+	writes, err := h.store.Writes(r.Context(), db.WriteFilter{UserID: currentUser(r).ID, Cell: &id})
+	if err != nil {
+		return nil, err
+	}
+	briefs := make([]views.WriteBrief, len(writes))
+	for i, write := range writes {
+		briefs[i] = views.WriteBrief{
+			ID: write.ID, Line: writeLine(write, b.plan.Profile.DurationFormat), State: write.State, At: b.moment(write.CreatedAt),
+		}
+	}
+	return briefs, nil
+}
+
+// saveCell stores the plan and the note of one cell.
+func (h *weekHandler) saveCell(w http.ResponseWriter, r *http.Request) error {
+	user := currentUser(r)
+	week, err := exactWeek(r, user)
+	if err != nil {
+		return err
+	}
+	id, day, err := cellOf(r, week)
+	if err != nil {
+		return err
+	}
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	edit, errs, choices, err := readCell(f, id)
+	if err != nil {
+		return err
+	}
+	if len(errs) == 0 {
+		err = h.store.InTx(r.Context(), func(tx *db.Tx) error {
+			_, err := tx.EditCell(r.Context(), user.ID, edit)
+			return err
+		})
+		if errors.Is(err, planner.ErrConflict) {
+			errs, err = planner.FieldErrors{"": "This cell was changed in another tab meanwhile. Below is what you typed; save again to put it over the other."}, nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if len(errs) > 0 {
+		return h.cellPage(w, r, http.StatusUnprocessableEntity, week, f.fields(errs, "planned", "note"), choices)
+	}
+	if !wantsFragment(r) {
+		return h.redirect(w, r, views.DayPath(week, week.Day(day)))
+	}
+	return h.answerCells(w, r, week, typedCells{text: map[ledger.CellID]string{id: ""}})
+}
+
+// readCell reads the form of one cell. choices are the answers to a question
+// about its duration.
+func readCell(f form, id ledger.CellID) (edit db.CellEdit, errs planner.FieldErrors, choices []views.Choice, err error) {
+	version, err := strconv.ParseInt(f.Get("version"), 10, 64)
+	if err != nil {
+		return edit, nil, nil, errMalformed
+	}
+	errs = planner.FieldErrors{}
+	planned := f.Values["planned"] // an answered question comes after the input
+	text := ""
+	if len(planned) > 0 {
+		text = planned[len(planned)-1]
+	}
+	minutes, parseErr := planner.ParseDuration(text)
+	if parseErr != nil {
+		refused := refuse(text, parseErr)
+		errs["planned"], choices = refused.sentence, refused.choices
+	}
+	// Browsers send line ends as CRLF, whatever was typed or shown.
+	note := strings.TrimSpace(strings.ReplaceAll(f.Get("note"), "\r\n", "\n"))
+	if n := utf8.RuneCountInString(note); n > maxNote {
+		errs["note"] = "The note has " + strconv.Itoa(n) + " characters. Harvest is sent at most " + strconv.Itoa(maxNote) + "."
+	}
+	return db.CellEdit{Cell: id, Planned: &minutes, Note: &note, MutationID: rand.Text(), Seen: version}, errs, choices, nil
+}

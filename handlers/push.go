@@ -1,0 +1,245 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/shopspring/decimal"
+
+	"furrow/db"
+	"furrow/ledger"
+	"furrow/planner"
+	"furrow/views"
+)
+
+// reviewPush shows what a push of a week, or of one of its days, would do.
+func (h *weekHandler) reviewPush(w http.ResponseWriter, r *http.Request) error {
+	user := currentUser(r)
+	week, err := exactWeek(r, user)
+	if err != nil {
+		return err
+	}
+	day, err := dayOf(r.URL.Query().Get("day"), week)
+	if err != nil {
+		return err
+	}
+	return h.pushPage(w, r, http.StatusOK, week, day, "")
+}
+
+// dayOf reads the day that a push is limited to; nil stands for the week.
+func dayOf(text string, week planner.Week) (*planner.Date, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // no day is a choice, not a failure
+	}
+	day, err := planner.ParseDate(text)
+	if err != nil || !week.Contains(day) {
+		return nil, fmt.Errorf("day of week %s: %w", week, planner.ErrNotFound)
+	}
+	return &day, nil
+}
+
+func (h *weekHandler) pushPage(w http.ResponseWriter, r *http.Request, status int, week planner.Week, day *planner.Date, problem string) error {
+	user := currentUser(r)
+	plan, err := h.store.WeekPlan(r.Context(), user.ID, week)
+	if err != nil {
+		return err
+	}
+	b := h.builder(user, plan)
+	page := views.PushPage{
+		Chrome: h.chrome(r, "Push to Harvest", views.NavWeek), Week: week, Day: day, Format: plan.Profile.DurationFormat,
+		MutationID: rand.Text(), Error: problem, Days: b.pushDays(day),
+		Connected: plan.Connection != nil && plan.Connection.State != ledger.Disconnected,
+	}
+	if page.Connected {
+		page.Sentence = syncSentence(plan.Run, plan.Writes, plan.Connection.State, b.nextTry)
+	}
+	return h.render(w, r, status, page.View())
+}
+
+// pushDays are the lines of the review by date.
+func (b *weekBuilder) pushDays(day *planner.Date) []views.PushDay {
+	var days []views.PushDay
+	rows := make(map[ledger.RowID]*ledger.Row, len(b.plan.Rows))
+	for i := range b.plan.Rows {
+		rows[b.plan.Rows[i].ID] = &b.plan.Rows[i]
+	}
+	for _, line := range b.plan.PushLines(day, b.today) {
+		date := line.Cell.Date
+		last := len(days) - 1
+		if last < 0 || days[last].Date != date {
+			days = append(days, views.PushDay{
+				Date: date, Future: date > b.today, Locked: dayLockSentence(b.plan.DayLocks[date-b.plan.Week.Start]),
+			})
+			last++
+		}
+		row := rows[line.Cell.RowID]
+		days[last].Lines = append(days[last].Lines, views.PushLine{
+			Value: lineValue(line), Action: views.PushAction(line.Action), Ticked: line.Ticked,
+			Client: row.Client, Project: row.Project, Task: row.Task, Hue: hue(row.ClientID),
+			Planned: line.Planned, Before: line.Before, After: line.After, Note: line.Note,
+			Money: worth(row, line.After-line.Before), Reason: lineSentence(line),
+		})
+	}
+	return days
+}
+
+// lineValue names a line and what it showed, so that a form that comes back
+// after things have changed is noticed.
+func lineValue(l ledger.Line) string {
+	return fmt.Sprintf("%s/%s/%s/%d/%d/%s", rowKey(l.Cell.RowID), l.Cell.Date, l.Action, l.Before, l.Hours, strconv.Quote(l.Note))
+}
+
+// worth is what a change of tracked time is worth; empty if the rate is not known.
+func worth(row *ledger.Row, hours planner.Hours) string {
+	rate, err := decimal.NewFromString(row.Rate)
+	if err != nil || !row.Billable || hours == 0 {
+		return ""
+	}
+	sum := rate.Mul(decimal.New(int64(hours), -2))
+	sign := "+"
+	if sum.IsNegative() {
+		sign, sum = "−", sum.Neg()
+	}
+	return sign + sum.StringFixed(2) + " " + row.Currency
+}
+
+// push turns the ticked lines into writes and rings for them, all in one
+// transaction, and answers without having asked Harvest anything.
+func (h *weekHandler) push(w http.ResponseWriter, r *http.Request) error {
+	user := currentUser(r)
+	week, err := exactWeek(r, user)
+	if err != nil {
+		return err
+	}
+	f, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	day, err := dayOf(f.Get("day"), week)
+	if err != nil {
+		return err
+	}
+	mutation := f.Get("mutation_id")
+	if len(mutation) < 8 || len(mutation) > 64 {
+		return errMalformed
+	}
+	if len(f.Values["line"]) == 0 {
+		return h.pushPage(w, r, http.StatusUnprocessableEntity, week, day, "Nothing was ticked, so nothing was sent.")
+	}
+	sent, err := h.addWrites(r, user, week, day, f.Values["line"], mutation)
+	if errors.Is(err, planner.ErrConflict) {
+		return h.pushPage(w, r, http.StatusConflict, week, day, "Things changed since this page was shown, so nothing was sent. This is how they stand now.")
+	}
+	if err != nil {
+		return err
+	}
+	h.sessions.flash(r.Context(), views.FlashGood, pushedSentence(sent))
+	return h.redirect(w, r, views.WeekPath(week))
+}
+
+// addWrites compares the ticked lines with the plan as it stands and makes
+// their writes. It returns their number; [planner.ErrConflict] if a line is no
+// longer as it was shown.
+func (h *weekHandler) addWrites(r *http.Request, user db.User, week planner.Week, day *planner.Date, ticked []string, mutation string) (int, error) {
+	ctx := r.Context()
+	count := 0
+	err := h.store.InTx(ctx, func(tx *db.Tx) error {
+		count = len(ticked)
+		connectionID, state, err := tx.LockConnection(ctx, user.ID)
+		if err != nil {
+			return err
+		}
+		if stored, err := tx.PushStored(ctx, user.ID, mutation); err != nil || stored {
+			return err // the same form again: all is done already
+		}
+		plan, err := tx.WeekPlan(ctx, user.ID, week)
+		if err != nil {
+			return err
+		}
+		sendable := map[string]ledger.Line{}
+		for _, line := range plan.PushLines(day, h.builder(user, plan).today) {
+			if line.Sendable() {
+				sendable[lineValue(line)] = line
+			}
+		}
+		lines := make([]ledger.Line, 0, len(ticked))
+		for _, value := range ticked {
+			line, ok := sendable[value]
+			if !ok {
+				return planner.ErrConflict
+			}
+			delete(sendable, value) // the same value twice is not two lines
+			lines = append(lines, line)
+		}
+		if err := tx.AddWrites(ctx, user.ID, connectionID, state, plan, lines, mutation); err != nil {
+			return err
+		}
+		return h.queue.Push(ctx, tx, connectionID)
+	})
+	return count, err
+}
+
+func pushedSentence(n int) string {
+	if n == 1 {
+		return "1 line is scheduled. Its cell shows when Harvest has it."
+	}
+	return strconv.Itoa(n) + " lines are scheduled. Each cell shows when Harvest has it."
+}
+
+// lineSentence says why a line is not simply ticked.
+func lineSentence(l ledger.Line) string {
+	switch l.Reason {
+	case ledger.LineAlreadySent:
+		return "Harvest has it as planned."
+	case ledger.LineAlreadyTracked:
+		return "Already tracked in Harvest."
+	case ledger.LineOnItsWay:
+		return "An earlier change of it is on its way. Push again when that has arrived."
+	case ledger.LineFuture:
+		return "Not worked yet. Tick it to send it all the same."
+	case ledger.LineLocked:
+		return lockSentence(l.Detail)
+	case ledger.LineNotAssigned:
+		return "Harvest does not let you log time on this project and task."
+	case ledger.LineTimestamps:
+		return "This Harvest account tracks start and end times, which Furrow cannot send yet."
+	case ledger.LineRefused:
+		return "Harvest refused it before" + quoted(l.Detail) + " Send it again when that is settled."
+	case ledger.LineChanged:
+		return "It was changed in Harvest meanwhile. Tick it to put yours over it."
+	case ledger.LineGone:
+		return "It was deleted in Harvest. Tick it to make it anew."
+	case ledger.LineTakenBack:
+		return "It has not been sent yet, so it is only taken back here."
+	default:
+		return ""
+	}
+}
+
+// quoted is Harvest's own words at the end of a sentence.
+func quoted(message string) string {
+	if message == "" {
+		return "."
+	}
+	return "; its words: “" + message + "”."
+}
+
+// lockSentence tells why an entry cannot be changed.
+func lockSentence(reason string) string {
+	switch reason {
+	case "":
+		return ""
+	case "locked":
+		return "Locked in Harvest: it takes no changes here."
+	case "approved":
+		return "This week is approved in Harvest, so it takes no changes here."
+	default:
+		return "Locked in Harvest; its words: “" + reason + "”."
+	}
+}
+
+// dayLockSentence tells why a day takes no entries.
+func dayLockSentence(reason string) string { return lockSentence(reason) }

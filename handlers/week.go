@@ -1,0 +1,356 @@
+package handlers
+
+import (
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"furrow/db"
+	"furrow/jobs"
+	"furrow/ledger"
+	"furrow/planner"
+	"furrow/views"
+)
+
+// weekHandler answers for the page of a week: the grid, its cells and rows, the
+// sync and its status, and the push.
+type weekHandler struct {
+	*site
+	store *db.Store
+	queue *jobs.Queue
+}
+
+// thisWeek leads to the current week in the user's zone.
+func (h *weekHandler) thisWeek(w http.ResponseWriter, r *http.Request) error {
+	return h.redirect(w, r, views.WeekPath(h.currentWeek(currentUser(r))))
+}
+
+func (h *weekHandler) currentWeek(user db.User) planner.Week {
+	return planner.WeekOf(user.Profile.Today(h.now()), user.Profile.WeekStart)
+}
+
+// pathWeek reads the week of the address. A date that no week of the user
+// begins with gives the week that holds it, and exact is false.
+func pathWeek(r *http.Request, user db.User) (week planner.Week, exact bool, err error) {
+	date, err := planner.ParseDate(r.PathValue("week"))
+	if err != nil {
+		return planner.Week{}, false, fmt.Errorf("week in the path: %w", planner.ErrNotFound)
+	}
+	week = planner.WeekOf(date, user.Profile.WeekStart)
+	return week, week.Start == date, nil
+}
+
+// exactWeek is pathWeek for forms, which are only ever sent to a week's first day.
+func exactWeek(r *http.Request, user db.User) (planner.Week, error) {
+	week, exact, err := pathWeek(r, user)
+	if err == nil && !exact {
+		err = fmt.Errorf("week in the path: %w", planner.ErrNotFound)
+	}
+	return week, err
+}
+
+func (h *weekHandler) show(w http.ResponseWriter, r *http.Request) error {
+	user := currentUser(r)
+	week, exact, err := pathWeek(r, user)
+	if err != nil {
+		return err
+	}
+	if !exact {
+		return h.redirect(w, r, views.WeekPath(week))
+	}
+	page, err := h.page(r, week, views.Fields{})
+	if err != nil {
+		return err
+	}
+	return h.render(w, r, http.StatusOK, page.View())
+}
+
+// page builds the page of a week from one reading of the database.
+func (h *weekHandler) page(r *http.Request, week planner.Week, addRow views.Fields) (views.WeekPage, error) {
+	user := currentUser(r)
+	plan, assignments, err := h.store.WeekPage(r.Context(), user.ID, week)
+	if err != nil {
+		return views.WeekPage{}, err
+	}
+	return h.weekPage(r, h.builder(user, plan), assignments, addRow), nil
+}
+
+func (h *weekHandler) weekPage(r *http.Request, b *weekBuilder, assignments []db.Assignment, addRow views.Fields) views.WeekPage {
+	plan, week := b.plan, b.plan.Week
+	page := views.WeekPage{
+		Chrome:     h.chrome(r, "Week of "+week.Start.Format("2 January 2006"), views.NavWeek),
+		Week:       week,
+		IsThisWeek: week.Contains(b.today),
+		Grid:       b.grid(),
+		Status:     b.status(),
+		AddRow:     addRowForm(plan, assignments, addRow),
+	}
+	if len(plan.Rows) == 0 && (plan.Connection == nil || plan.Connection.State == ledger.Connected) {
+		connected := plan.Connection != nil
+		if !connected || (plan.Run != nil && !plan.Run.State.Live()) {
+			page.Begin = &views.Begin{Connected: connected, Sandbox: h.sandbox != nil}
+		}
+	}
+	return page
+}
+
+func addRowForm(plan ledger.WeekPlan, assignments []db.Assignment, fields views.Fields) views.AddRow {
+	shown := make(map[ledger.RowID]bool, len(plan.Rows))
+	for i := range plan.Rows {
+		shown[plan.Rows[i].ID] = true
+	}
+	form := views.AddRow{Week: plan.Week, Fields: fields}
+	for _, a := range assignments {
+		if shown[a.ID] {
+			continue
+		}
+		last := len(form.Clients) - 1
+		if last < 0 || form.Clients[last].Name != a.Client {
+			form.Clients = append(form.Clients, views.ClientAssignments{Name: a.Client})
+			last++
+		}
+		form.Clients[last].Assignments = append(form.Clients[last].Assignments, views.AssignmentOption{
+			Value: strconv.FormatInt(a.ID.ProjectID, 10) + ":" + strconv.FormatInt(a.ID.TaskID, 10), Project: a.Project, Task: a.Task,
+		})
+	}
+	return form
+}
+
+// weekBuilder turns a plan into what the views draw.
+type weekBuilder struct {
+	plan  ledger.WeekPlan
+	now   time.Time
+	zone  *time.Location
+	today planner.Date
+	// typed are the inputs that were not stored, by cell.
+	typed map[ledger.CellID]refusedCell
+}
+
+func (h *weekHandler) builder(user db.User, plan ledger.WeekPlan) *weekBuilder {
+	b := &weekBuilder{plan: plan, now: h.now(), zone: user.Profile.Location()}
+	b.today = planner.DateOf(b.now.In(b.zone))
+	return b
+}
+
+func (b *weekBuilder) moment(t time.Time) views.Moment {
+	return views.MomentAt(t, b.now, b.zone, b.plan.Profile.Clock)
+}
+
+func (b *weekBuilder) grid() views.WeekGrid {
+	p := &b.plan
+	g := views.WeekGrid{Week: p.Week, Format: p.Profile.DurationFormat, Version: p.Version}
+	for i, date := range p.Week.Days() {
+		g.Days[i] = views.Day{Date: date, Today: date == b.today, Capacity: p.Profile.Capacity(date), Locked: dayLockSentence(p.DayLocks[i])}
+		g.Capacity += g.Days[i].Capacity
+	}
+	if p.Connection != nil {
+		for _, line := range p.PushLines(nil, b.today) {
+			if line.Sendable() && line.Ticked {
+				g.Days[line.Cell.Date-p.Week.Start].Sendable++
+				g.Sendable++
+			}
+		}
+	}
+	for i := range p.Rows {
+		row := b.row(&p.Rows[i])
+		last := len(g.Clients) - 1
+		if key := clientKey(p.Rows[i].ClientID); last < 0 || g.Clients[last].Key != key {
+			g.Clients = append(g.Clients, views.ClientRows{Key: key, Name: row.Client, Hue: row.Hue})
+			last++
+		}
+		client := &g.Clients[last]
+		client.Rows = append(client.Rows, row)
+		client.Planned += row.Planned
+		client.Tracked += row.Tracked
+		for d := range row.Cells {
+			g.Days[d].Planned += row.Cells[d].Planned
+			g.Days[d].Tracked += row.Cells[d].Tracked
+		}
+		g.Planned += row.Planned
+		g.Tracked += row.Tracked
+	}
+	return g
+}
+
+func clientKey(id int64) string { return strconv.FormatInt(id, 10) }
+
+// hue spreads clients over the palette; ids are given in sequence, so the first
+// twelve clients of a user differ.
+func hue(clientID int64) int { return int(clientID % 12) }
+
+// rowKey names a row in addresses and fields.
+func rowKey(id ledger.RowID) string {
+	return strconv.FormatInt(id.ProjectID, 10) + "-" + strconv.FormatInt(id.TaskID, 10)
+}
+
+// parseRowKey reads what rowKey wrote, or the value of an assignment's option,
+// which is separated by a colon.
+func parseRowKey(key, separator string) (ledger.RowID, error) {
+	project, task, _ := strings.Cut(key, separator)
+	projectID, err1 := strconv.ParseInt(project, 10, 64)
+	taskID, err2 := strconv.ParseInt(task, 10, 64)
+	if err1 != nil || err2 != nil {
+		return ledger.RowID{}, fmt.Errorf("row %q: %w", key, planner.ErrNotFound)
+	}
+	return ledger.RowID{ProjectID: projectID, TaskID: taskID}, nil
+}
+
+func (b *weekBuilder) row(r *ledger.Row) views.Row {
+	row := views.Row{
+		Key: rowKey(r.ID), Client: r.Client, Project: r.Project, Task: r.Task, Hue: hue(r.ClientID),
+		Planned: r.Planned(), Tracked: r.Tracked(),
+	}
+	empty := true
+	for i := range r.Cells {
+		row.Cells[i] = b.cell(r, i)
+		empty = empty && row.Cells[i].State == views.CellBlank && row.Cells[i].Tracked == 0
+	}
+	row.NotPlanned = row.Planned == 0 && row.Tracked > 0 && !r.Kept
+	row.Removable = r.Kept && empty
+	return row
+}
+
+func (b *weekBuilder) cell(r *ledger.Row, day int) views.Cell {
+	c := &r.Cells[day]
+	cell := views.Cell{Planned: c.Planned, Tracked: c.Tracked(), Note: c.Note, Running: c.Running}
+	cell.State, cell.Why, cell.When = b.state(c)
+	if len(b.typed) > 0 {
+		if t, ok := b.typed[ledger.CellID{RowID: r.ID, Date: b.plan.Week.Day(day)}]; ok {
+			cell.Typed, cell.Error, cell.Choices = t.typed, t.sentence, t.choices
+		}
+	}
+	return cell
+}
+
+// state tells where a cell stands, why, and when something happens next.
+func (b *weekBuilder) state(c *ledger.Cell) (state views.CellState, why string, when views.Moment) {
+	write := &ledger.LastWrite{}
+	if c.Ours != nil && c.Ours.Write != nil {
+		write = c.Ours.Write
+	}
+	said := func() string {
+		return writeSentence(write.State, write.Reason, write.Status, write.Message, b.nextTry(write.NextTry))
+	}
+	switch c.Mark() {
+	case ledger.MarkPlanned:
+		return views.CellPlanned, "", when
+	case ledger.MarkWaiting:
+		return views.CellWaiting, said(), b.nextTry(write.NextTry)
+	case ledger.MarkInHarvest:
+		return views.CellInHarvest, keptDifferently(c), when
+	case ledger.MarkUncertain:
+		return views.CellUncertain, said(), b.nextTry(write.NextTry)
+	case ledger.MarkNeedsYou:
+		return views.CellNeedsYou, said(), when
+	case ledger.MarkChanged:
+		return views.CellChanged, b.changed(c), when
+	case ledger.MarkLocked:
+		return views.CellLocked, lockSentence(c.Locked), when
+	default:
+		return views.CellBlank, "", when
+	}
+}
+
+// nextTry is when a waiting write is tried, if that is still to come.
+func (b *weekBuilder) nextTry(t time.Time) views.Moment {
+	if !t.After(b.now) {
+		return views.Moment{}
+	}
+	return b.moment(t)
+}
+
+// changed tells both values of an entry that was changed in Harvest.
+func (b *weekBuilder) changed(c *ledger.Cell) string {
+	format := b.plan.Profile.DurationFormat
+	if c.Ours.Gone {
+		return "This was sent from here, and was deleted in Harvest since. It is not sent again unless you push it."
+	}
+	if c.Ours.RemoteHours == c.Ours.AgreedHours {
+		return "Its note was changed in Harvest. Push it to put yours back, or leave it."
+	}
+	return "Harvest has " + format.Format(c.Ours.RemoteHours.Minutes()) + ", sent from here was " +
+		format.Format(c.Ours.AgreedHours.Minutes()) + ". Push it to put yours back, or type Harvest's value to take it over."
+}
+
+// keptDifferently says so where Harvest keeps another value than was planned.
+func keptDifferently(c *ledger.Cell) string {
+	if tracked := c.Tracked(); tracked.Minutes() == c.Planned || c.Others > 0 {
+		return ""
+	}
+	return "Harvest keeps hundredths of an hour: " + c.Tracked().Decimal() + " h."
+}
+
+// status tells how Furrow stands with Harvest, and whether to ask again.
+func (b *weekBuilder) status() views.SyncStatus {
+	p := &b.plan
+	s := views.SyncStatus{
+		Week: p.Week, Waiting: p.Writes.Waiting, Unsure: p.Writes.Uncertain, NeedsYou: p.Writes.NeedsYou,
+	}
+	var connection ledger.ConnectionState
+	if p.Connection != nil {
+		connection = p.Connection.State
+		s.At = b.moment(p.Connection.PulledAt)
+	}
+	s.Phase = syncPhase(connection, p.Run)
+	if s.Phase == views.SyncRunning {
+		s.Page, s.Pages, s.Entries = p.Run.Page, p.Run.Pages, p.Run.Entries
+	}
+	s.Sentence = syncSentence(p.Run, p.Writes, connection, b.nextTry)
+	live := p.Run != nil && p.Run.State.Live()
+	if connection == ledger.Connected && (live || s.Waiting+s.Unsure > 0) {
+		s.Poll = views.SyncStatusURL(p.Week, b.fingerprint())
+	}
+	return s
+}
+
+func syncPhase(connection ledger.ConnectionState, run *ledger.RunStatus) views.SyncPhase {
+	switch {
+	case connection == ledger.NeedsReauth:
+		return views.SyncPaused
+	case connection != ledger.Connected:
+		return views.SyncNone
+	case run == nil:
+		return views.SyncNever
+	}
+	switch run.State {
+	case ledger.RunQueued:
+		return views.SyncQueued
+	case ledger.RunRunning, ledger.RunWaiting:
+		return views.SyncRunning
+	case ledger.RunFailed:
+		return views.SyncFailed
+	default:
+		return views.SyncDone
+	}
+}
+
+// fingerprint names what the grid shows, so that a poll only moves a grid that
+// differs. Progress and counts, which are the status itself, are left out.
+func (b *weekBuilder) fingerprint() string {
+	hash := fnv.New64a()
+	p := &b.plan
+	fmt.Fprintln(hash, p.Version, p.DayLocks)
+	for i := range p.Rows {
+		r := &p.Rows[i]
+		fmt.Fprintln(hash, r.ID, r.Kept, r.Active)
+		for d := range r.Cells {
+			c := &r.Cells[d]
+			fmt.Fprint(hash, c.Planned, c.Others, c.Locked, c.Running, c.Note, '|')
+			if c.Ours != nil {
+				state, why, when := b.state(c)
+				fmt.Fprint(hash, c.Ours.RemoteHours, state, why, when.ISO)
+			}
+		}
+	}
+	return strconv.FormatUint(hash.Sum64(), 36)
+}
+
+// refusedCell is an input that was not stored, and why.
+type refusedCell struct {
+	typed    string
+	sentence string
+	choices  []views.Choice
+}

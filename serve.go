@@ -1,0 +1,346 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"furrow/db"
+	"furrow/handlers"
+	"furrow/harvest"
+	"furrow/harvest/sandbox"
+	"furrow/jobs"
+	"furrow/ledger"
+	"furrow/planner"
+	"furrow/static"
+	"furrow/views"
+)
+
+// Times of the end: requests first, then jobs; together they stay within what
+// service managers allow by default.
+const (
+	drainRequests = 10 * time.Second
+	drainJobs     = 15 * time.Second
+	cleanEvery    = 10 * time.Minute
+)
+
+var errMigrationNeeded = errors.New("a migration is needed: run furrow migrate")
+
+// Run serves until ctx is over.
+func (c *serveConfig) Run(ctx context.Context, env *environment) error {
+	served, err := c.check()
+	if err != nil {
+		return err
+	}
+	if err := c.resolve(env.getenv); err != nil {
+		return err
+	}
+	if err := c.makeDataDir(); err != nil {
+		return err
+	}
+	// First of all the port: a second program on it should touch nothing else.
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot serve on %s: %w; choose another address with --listen or FURROW_LISTEN", c.Listen, errors.Unwrap(err))
+	}
+	defer listener.Close()
+
+	d, err := openDatabase(ctx, c.databaseConfig, env, owned)
+	if err != nil {
+		return err
+	}
+	defer d.close(env.log)
+	if err := db.Migrate(ctx, d.pool); err != nil {
+		return err
+	}
+	p, err := c.assemble(ctx, env, served, d, listener)
+	if err != nil {
+		return err
+	}
+	defer p.close(env.log)
+	return p.serve(ctx, env, listener, d.exited())
+}
+
+// program is everything that runs.
+type program struct {
+	store   *db.Store
+	harvest *harvest.Harvest
+	sandbox *sandbox.Server // nil: none
+	queue   *jobs.Queue
+	handler http.Handler
+	ready   *atomic.Bool
+	close   func(*slog.Logger)
+}
+
+// assemble builds the parts and joins them.
+func (c *serveConfig) assemble(ctx context.Context, env *environment, served served, d *database, listener net.Listener) (*program, error) {
+	p := &program{ready: new(atomic.Bool)}
+	var err error
+	if p.store, err = c.openStore(ctx, d); err != nil {
+		return nil, err
+	}
+	if c.Sandbox {
+		p.sandbox, err = sandbox.New(sandbox.Options{StateFile: filepath.Join(c.DataDir, "sandbox.json"), Log: env.log})
+		if err != nil {
+			return nil, fmt.Errorf("start the sandbox: %w", err)
+		}
+		c.HarvestURL = "http://" + loopbackOf(listener)
+		c.HarvestIDURL = c.HarvestURL
+	}
+	contact := c.Contact
+	if contact == "" {
+		contact = served.publicURL.String()
+	}
+	p.harvest, err = harvest.New(harvest.Config{
+		BaseURL: c.HarvestURL, IDURL: c.HarvestIDURL, Version: version, Contact: contact,
+		ReadTimeout: readTimeout, Gate: db.NewGate(d.pool), Log: env.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	queuePool, err := db.Open(ctx, d.url, queueConns)
+	if err != nil {
+		return nil, err
+	}
+	p.close = func(log *slog.Logger) {
+		queuePool.Close()
+		p.harvest.Close()
+		if p.sandbox != nil {
+			if err := p.sandbox.Close(); err != nil {
+				log.Error("store the sandbox", "error", err)
+			}
+		}
+	}
+	p.queue, err = jobs.New(queuePool, c.work(p, served), env.log)
+	if err != nil {
+		p.close(env.log)
+		return nil, err
+	}
+	setupToken, err := c.setupToken(ctx, env, served, p.store)
+	if err != nil {
+		p.close(env.log)
+		return nil, err
+	}
+	p.handler = p.handlers(c, env, served, setupToken)
+	return p, nil
+}
+
+// readTimeout ends one call that reads: within the lease of a drain.
+const readTimeout = 15 * time.Second
+
+func (c *serveConfig) openStore(ctx context.Context, d *database) (*db.Store, error) {
+	file := c.SecretKeyFile
+	if file == "" {
+		file = filepath.Join(c.DataDir, "secret.key")
+	}
+	key, err := db.LoadSecretKey(file)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := db.NewSealer(key)
+	if err != nil {
+		return nil, err
+	}
+	store := db.NewStore(d.pool, sealer)
+	if err := store.CheckSecretKey(ctx); errors.Is(err, db.ErrWrongKey) {
+		return nil, fmt.Errorf("the secret key in %s is not the one that the stored Harvest tokens were encrypted with; put the right file back, or set --secret-key-file", file)
+	} else if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// work is what this process needs to work jobs; nil if it does not.
+func (c *serveConfig) work(p *program, served served) *jobs.Work {
+	if handlers.Role(c.Role) == handlers.RoleWeb {
+		return nil
+	}
+	return &jobs.Work{
+		Store: p.store,
+		Remote: func(ctx context.Context, connectionID int64, urgency jobs.Urgency) (ledger.Remote, error) {
+			credentials, err := p.store.Credentials(ctx, connectionID)
+			if err != nil {
+				return nil, err
+			}
+			priority := harvest.Background
+			if urgency == jobs.Interactive {
+				priority = harvest.Interactive
+			}
+			return p.harvest.Client(harvest.Credentials{
+				Token: credentials.Token, AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
+			}, priority), nil
+		},
+		StartPull: func(ctx context.Context, userID int64) error {
+			user, err := p.store.User(ctx, userID)
+			if err != nil {
+				return err
+			}
+			_, _, err = handlers.StartSync(ctx, p.store, p.queue, userID, db.TriggerSchedule, nil, user.Profile.Today(time.Now()))
+			return err
+		},
+		CellURL: func(date planner.Date) string { return served.publicURL.JoinPath("weeks", date.String()).String() },
+	}
+}
+
+// setupToken is what the first account must show, printed once; empty if only
+// this machine can reach the program, or there are accounts.
+func (c *serveConfig) setupToken(ctx context.Context, env *environment, served served, store *db.Store) (string, error) {
+	exist, err := store.UsersExist(ctx)
+	if err != nil || exist || served.loopback {
+		return "", err
+	}
+	token := rand.Text()
+	fmt.Fprintf(env.stdout, "To make the first account, open %s and enter this setup token: %s\n", served.publicURL.JoinPath(views.SetupPath), token)
+	return token, nil
+}
+
+func (p *program) handlers(c *serveConfig, env *environment, served served, setupToken string) http.Handler {
+	deps := handlers.Deps{
+		Store: p.store,
+		Jobs:  p.queue,
+		Connect: func(ctx context.Context, token ledger.Secret, accountID int64) (ledger.Account, error) {
+			return p.harvest.Client(harvest.Credentials{Token: token, AccountID: accountID}, harvest.Interactive).Account(ctx)
+		},
+		Static:         static.Handler(),
+		Assets:         views.Assets{CSS: static.Path(static.CSS), HTMX: static.Path(static.HTMX), Script: static.Path(static.Script), Icon: static.Path(static.Icon)},
+		PublicURL:      served.publicURL,
+		SetupToken:     setupToken,
+		TrustedProxies: served.proxies,
+		Now:            time.Now,
+		Log:            env.log,
+		Ready:          p.isReady,
+		Role:           handlers.Role(c.Role),
+	}
+	if p.sandbox == nil {
+		return handlers.New(deps)
+	}
+	deps.Sandbox = p.sandbox
+	return besideSandbox(handlers.New(deps), p.sandbox)
+}
+
+// besideSandbox serves the addresses of the sandbox beside the program's own.
+// Its control calls have no password, so other sites must not make a browser
+// send them.
+func besideSandbox(own http.Handler, stand *sandbox.Server) http.Handler {
+	control := http.NewCrossOriginProtection().Handler(stand)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/_sandbox/"):
+			control.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, "/v2/"), strings.HasPrefix(r.URL.Path, "/api/v2/"), strings.HasPrefix(r.URL.Path, "/oauth2/"):
+			stand.ServeHTTP(w, r)
+		default:
+			own.ServeHTTP(w, r)
+		}
+	})
+}
+
+// isReady returns nil while the program takes requests and its database answers.
+func (p *program) isReady(ctx context.Context) error {
+	if !p.ready.Load() {
+		return errors.New("starting or stopping")
+	}
+	return p.store.Ping(ctx)
+}
+
+// serve runs the queue and the server until ctx is over or one of them, or the
+// database, ends; then it stops them in reverse.
+func (p *program) serve(ctx context.Context, env *environment, listener net.Listener, databaseEnded <-chan error) error {
+	if err := p.queue.Start(ctx); err != nil {
+		return err
+	}
+	server := handlers.NewServer(p.handler, env.log)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-databaseEnded:
+			return fmt.Errorf("the private PostgreSQL ended: %w", err)
+		}
+	})
+	group.Go(func() error { return p.clean(ctx, env.log) })
+	group.Go(func() error {
+		<-ctx.Done()
+		return p.stop(context.WithoutCancel(ctx), server)
+	})
+	p.ready.Store(true)
+	env.log.Info("serving", "address", "http://"+listener.Addr().String(), "sandbox", p.sandbox != nil)
+	return group.Wait()
+}
+
+func (p *program) stop(ctx context.Context, server *http.Server) error {
+	p.ready.Store(false)
+	requests, cancel := context.WithTimeout(ctx, drainRequests)
+	defer cancel()
+	err := server.Shutdown(requests)
+	work, cancel := context.WithTimeout(ctx, drainJobs)
+	defer cancel()
+	return errors.Join(err, p.queue.Stop(work))
+}
+
+// clean removes ended sessions now and then.
+func (p *program) clean(ctx context.Context, log *slog.Logger) error {
+	ticker := time.NewTicker(cleanEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			if err := p.store.CleanSessions(ctx); err != nil && ctx.Err() == nil {
+				log.Warn("clean sessions", "error", err)
+			}
+		}
+	}
+}
+
+// loopbackOf is where this machine reaches a listener.
+func loopbackOf(listener net.Listener) string {
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return listener.Addr().String()
+	}
+	host := "127.0.0.1"
+	if address.IP.IsLoopback() {
+		host = address.IP.String()
+	}
+	return net.JoinHostPort(host, fmt.Sprint(address.Port))
+}
+
+// Run serves the stand-in Harvest alone until ctx is over.
+func (c *sandboxConfig) Run(ctx context.Context, env *environment) error {
+	stand, err := sandbox.New(sandbox.Options{Seed: c.Seed, StateFile: c.State, Log: env.log})
+	if err != nil {
+		return fmt.Errorf("start the sandbox: %w", err)
+	}
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot serve on %s: %w; choose another address with --listen", c.Listen, errors.Unwrap(err))
+	}
+	server := &http.Server{Handler: stand, ReadHeaderTimeout: 5 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	env.log.Info("sandbox", "address", "http://"+listener.Addr().String(), "seed", c.Seed)
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return stand.Close()
+}
