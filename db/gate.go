@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -115,4 +116,48 @@ func (g *Gate) Succeeded(ctx context.Context, pass ledger.GatePass) error {
 		return fmt.Errorf("note a success at the gate %s: %w", params.Scope, err)
 	}
 	return nil
+}
+
+// GateStatus is how a scope of the gate stands, for admins.
+type GateStatus struct {
+	ConnectionID int64            // 0: the provider as a whole, which has only a breaker
+	Class        ledger.GateClass // empty for the provider
+	Breaker      BreakerState
+	Failures     int           // in a row
+	Asked        time.Duration // until the silence that Harvest asked for is over; 0 if there is none
+	Broken       time.Duration // until the breaker lets a call through; 0 if it does
+	Free         int           // calls that the pace allows at this moment
+}
+
+// BreakerState is where a breaker stands, as it is stored.
+type BreakerState int16
+
+// The states of a breaker.
+const (
+	BreakerClosed  BreakerState = 0 // calls go through
+	BreakerOpen    BreakerState = 1 // none does, for a time
+	BreakerProbing BreakerState = 2 // one does; its outcome decides
+)
+
+// Gates returns how all scopes of the gate stand, the provider's first.
+func (s *Store) Gates(ctx context.Context) ([]GateStatus, error) {
+	rows, err := s.q.GateList(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the gates: %w", err)
+	}
+	list := make([]GateStatus, len(rows))
+	for i, r := range rows {
+		list[i] = GateStatus{
+			Breaker: BreakerState(r.CbState), Failures: int(r.CbFailures), Free: int(r.Free),
+			Asked: time.Duration(r.AskedSeconds * float64(time.Second)), Broken: time.Duration(r.BrokenSeconds * float64(time.Second)),
+		}
+		if rest, ok := strings.CutPrefix(r.Scope, "connection:"); ok {
+			id, class, _ := strings.Cut(rest, ":")
+			if list[i].ConnectionID, err = strconv.ParseInt(id, 10, 64); err != nil {
+				return nil, fmt.Errorf("list the gates: scope %q: %w", r.Scope, err)
+			}
+			list[i].Class = ledger.GateClass(class)
+		}
+	}
+	return list, nil
 }

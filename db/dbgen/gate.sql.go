@@ -188,6 +188,52 @@ func (q *Queries) GateFail(ctx context.Context, arg GateFailParams) error {
 	return err
 }
 
+const GateList = `-- name: GateList :many
+select g.scope, g.cb_state, g.cb_failures,
+    extract(epoch from greatest(g.blocked_until, now()) - now())::float8 as asked_seconds,
+    extract(epoch from case g.cb_state when 1 then greatest(g.cb_open_until, now()) when 2 then greatest(g.cb_probe_until, now()) else now() end - now())::float8 as broken_seconds,
+    case when g.burst > 0 then g.burst - ceil(extract(epoch from greatest(g.tat, now()) - now()) / extract(epoch from g.step)) else 0 end::int as free
+from api_gates g
+order by g.scope = 'provider' desc, g.scope
+`
+
+type GateListRow struct {
+	Scope         string
+	CbState       int16
+	CbFailures    int32
+	AskedSeconds  float64
+	BrokenSeconds float64
+	Free          int32
+}
+
+// For the admins' page. Infinite timestamps are raised to the present, as above.
+func (q *Queries) GateList(ctx context.Context) ([]GateListRow, error) {
+	rows, err := q.db.Query(ctx, GateList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GateListRow
+	for rows.Next() {
+		var i GateListRow
+		if err := rows.Scan(
+			&i.Scope,
+			&i.CbState,
+			&i.CbFailures,
+			&i.AskedSeconds,
+			&i.BrokenSeconds,
+			&i.Free,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const GateSucceed = `-- name: GateSucceed :exec
 with relaxed as materialized (
     select set_config('synchronous_commit', 'off', true)

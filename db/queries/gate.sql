@@ -115,3 +115,12 @@ with relaxed as materialized (
 )
 update api_gates g set cb_state = 0, cb_failures = 0, cb_trips = 0, cb_epoch = g.cb_epoch + (g.cb_state <> 0)::int
 where g.scope = 'provider' and g.cb_epoch = @provider_epoch and (g.cb_state <> 0 or g.cb_failures > 0) and (select count(*) from own) >= 0;
+
+-- For the admins' page. Infinite timestamps are raised to the present, as above.
+-- name: GateList :many
+select g.scope, g.cb_state, g.cb_failures,
+    extract(epoch from greatest(g.blocked_until, now()) - now())::float8 as asked_seconds,
+    extract(epoch from case g.cb_state when 1 then greatest(g.cb_open_until, now()) when 2 then greatest(g.cb_probe_until, now()) else now() end - now())::float8 as broken_seconds,
+    case when g.burst > 0 then g.burst - ceil(extract(epoch from greatest(g.tat, now()) - now()) / extract(epoch from g.step)) else 0 end::int as free
+from api_gates g
+order by g.scope = 'provider' desc, g.scope;
