@@ -16,6 +16,9 @@ const (
 	reconnect  = "Connect again in the settings, then it is sent by itself."
 	mayHaveIt  = "Harvest may or may not have it, so it is looked up before anything is sent again."
 	canBeGiven = "Change it in the week and push again, or give it up."
+
+	changedThere = "Somebody changed or deleted the entry in Harvest meanwhile, so nothing was sent over it. Push it again to put yours there, or give it up."
+	deletedThere = "Somebody deleted the entry in Harvest meanwhile, so there was nothing to change. Push it again to make it anew, or give it up."
 )
 
 // sentences joins those that say something.
@@ -119,7 +122,7 @@ func writeSentence(state ledger.State, reason string, status int, message string
 	case ledger.Rejected:
 		return sentences(causeSentence(reason, status), harvestSaid(message), refusedAdvice(reason))
 	case ledger.Conflict:
-		return "Somebody changed or deleted the entry in Harvest meanwhile, so nothing was sent over it. Push it again to put yours there, or give it up."
+		return changedThere
 	case ledger.Done:
 		return "Harvest has confirmed it."
 	case ledger.Superseded:

@@ -1,0 +1,342 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"furrow/db"
+	"furrow/jobs"
+	"furrow/ledger"
+	"furrow/planner"
+	"furrow/views"
+)
+
+// ledgerHandler shows a user's writes, and lets them be tried again or given up.
+type ledgerHandler struct {
+	*site
+	store *db.Store
+	queue *jobs.Queue
+}
+
+// pageOfWrites is how many rows a page of a list has.
+const pageOfWrites = 50
+
+// writeGroup is what the filter "state" chooses: states that are one word to
+// people. One without states is everything.
+type writeGroup struct {
+	value, label string
+	states       []ledger.State
+}
+
+func writeGroups() []writeGroup {
+	return []writeGroup{
+		{"", "All", nil},
+		{views.LedgerWaiting, "Waiting", []ledger.State{ledger.Pending, ledger.Retry, ledger.Sending}},
+		{views.LedgerUncertain, "Uncertain", []ledger.State{ledger.Uncertain}},
+		{views.LedgerNeedsYou, "Needs you", []ledger.State{ledger.Rejected, ledger.Blocked}},
+		{views.LedgerChanged, "Changed in Harvest", []ledger.State{ledger.Conflict}},
+		{views.LedgerSent, "In Harvest", []ledger.State{ledger.Done}},
+		{views.LedgerOver, "Over", []ledger.State{ledger.Superseded, ledger.Dropped}},
+	}
+}
+
+// holds reports whether writes in the state belong to the group.
+func (g writeGroup) holds(state ledger.State) bool {
+	return len(g.states) == 0 || slices.Contains(g.states, state)
+}
+
+// filters are the queries that together find the group's writes.
+func (g writeGroup) filters(f db.WriteFilter) []db.WriteFilter {
+	if len(g.states) == 0 {
+		return []db.WriteFilter{f}
+	}
+	filters := make([]db.WriteFilter, len(g.states))
+	for i, state := range g.states {
+		filters[i] = f
+		filters[i].State = state
+	}
+	return filters
+}
+
+// writeGroupOf reads a filter; one that does not exist is not found.
+func writeGroupOf(value string) (writeGroup, error) {
+	for _, g := range writeGroups() {
+		if g.value == value {
+			return g, nil
+		}
+	}
+	return writeGroup{}, fmt.Errorf("filter %q: %w", value, planner.ErrNotFound)
+}
+
+// writeOptions are the choices of the filter, with how many writes each has.
+func writeOptions(chosen writeGroup, counts map[ledger.State]int) []views.Option {
+	groups := writeGroups()
+	options := make([]views.Option, len(groups))
+	for i, g := range groups {
+		options[i] = views.Option{Value: g.value, Label: g.label, Selected: g.value == chosen.value}
+		for state, n := range counts {
+			if g.holds(state) {
+				options[i].Count += n
+			}
+		}
+	}
+	return options
+}
+
+// beforeOf reads where a page of a list begins: below an id, or at the newest
+// if there is none.
+func beforeOf(query url.Values) (int64, error) {
+	text := query.Get("before")
+	if text == "" {
+		return 0, nil
+	}
+	before, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || before <= 0 {
+		return 0, fmt.Errorf("page %q: %w", text, planner.ErrNotFound)
+	}
+	return before, nil
+}
+
+// writesPage returns a page of a group's writes, newest first. older is the id
+// that the next page lies below; empty on the last page.
+func writesPage(ctx context.Context, store *db.Store, g writeGroup, f db.WriteFilter) (page []db.WriteRecord, older string, err error) {
+	f.Most = pageOfWrites + 1
+	for _, filter := range g.filters(f) {
+		found, err := store.Writes(ctx, filter)
+		if err != nil {
+			return nil, "", err
+		}
+		page = append(page, found...)
+	}
+	slices.SortFunc(page, func(a, b db.WriteRecord) int { return cmp.Compare(b.ID, a.ID) })
+	if len(page) > pageOfWrites {
+		page = page[:pageOfWrites]
+		older = strconv.FormatInt(page[pageOfWrites-1].ID, 10)
+	}
+	return page, older, nil
+}
+
+func (h *ledgerHandler) list(w http.ResponseWriter, r *http.Request) error {
+	user := currentUser(r)
+	query := r.URL.Query()
+	group, err := writeGroupOf(query.Get("state"))
+	if err != nil {
+		return err
+	}
+	before, err := beforeOf(query)
+	if err != nil {
+		return err
+	}
+	writes, older, err := writesPage(r.Context(), h.store, group, db.WriteFilter{UserID: user.ID, Before: before})
+	if err != nil {
+		return err
+	}
+	counts, err := h.store.CountWrites(r.Context(), user.ID)
+	if err != nil {
+		return err
+	}
+	page := views.LedgerPage{
+		Chrome: h.chrome(r, "Ledger", views.NavLedger), States: writeOptions(group, counts), Writes: make([]views.Write, len(writes)),
+	}
+	now := h.now()
+	for i := range writes {
+		page.Writes[i] = writeOf(&writes[i], user.Profile, now)
+	}
+	if older != "" {
+		page.Older = views.LedgerURL(group.value, older)
+	}
+	return h.render(w, r, http.StatusOK, page.View())
+}
+
+// show is one write. Admins may look at anybody's, as the list of all links to
+// it; what they can do there is what they can do in that list.
+func (h *ledgerHandler) show(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	user := currentUser(r)
+	owner := user.ID
+	if user.IsAdmin {
+		owner = 0
+	}
+	record, err := h.store.Write(r.Context(), owner, id)
+	if err != nil {
+		return err
+	}
+	write := writeOf(&record, user.Profile, h.now())
+	if record.UserID != user.ID {
+		write.Owner, write.CanDrop = record.Email, false
+	}
+	page := views.WritePage{Chrome: h.chrome(r, "Write "+strconv.FormatInt(id, 10), views.NavLedger), Write: write}
+	return h.render(w, r, http.StatusOK, page.View())
+}
+
+// retry tries a write again at once.
+func (h *ledgerHandler) retry(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	userID := currentUser(r).ID
+	retried := false
+	err = h.store.InTx(r.Context(), func(tx *db.Tx) error {
+		writes, connections, err := tx.RetryWrites(r.Context(), db.WriteFilter{UserID: userID, ID: id})
+		if err != nil {
+			return err
+		}
+		retried = len(writes) > 0
+		return ring(r.Context(), tx, h.queue, connections)
+	})
+	if err == nil && !retried {
+		err = notRetried(r.Context(), h.store, userID, id)
+	}
+	if err != nil {
+		return err
+	}
+	h.sessions.flash(r.Context(), views.FlashGood, "It is tried again now.")
+	return h.redirect(w, r, backTo(r, views.LedgerPath))
+}
+
+// drop gives a write up.
+func (h *ledgerHandler) drop(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	userID := currentUser(r).ID
+	err = h.store.InTx(r.Context(), func(tx *db.Tx) error { return tx.DropWrite(r.Context(), userID, id) })
+	if errors.Is(err, planner.ErrConflict) {
+		err = say(err, "Only what has not reached Harvest and is not on its way there can be given up. Look at it in the ledger to see how it stands.")
+	}
+	if err != nil {
+		return err
+	}
+	h.sessions.flash(r.Context(), views.FlashGood, "It is given up, and stays in the ledger. The plan in your week is as it was.")
+	return h.redirect(w, r, backTo(r, views.LedgerPath))
+}
+
+// ring wakes the workers of connections, once the transaction is committed.
+func ring(ctx context.Context, tx *db.Tx, queue *jobs.Queue, connections []int64) error {
+	for _, id := range connections {
+		if err := queue.Push(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notRetried tells why a write was not set to be tried again: it is not there,
+// or how it stands does not allow it. userID 0 stands for anybody's.
+func notRetried(ctx context.Context, store *db.Store, userID, id int64) error {
+	write, err := store.Write(ctx, userID, id)
+	if err != nil {
+		return err
+	}
+	return say(fmt.Errorf("retry write %d: %w", id, planner.ErrConflict), notRetriedSentence(&write))
+}
+
+func notRetriedSentence(w *db.WriteRecord) string {
+	switch w.State {
+	case ledger.Done:
+		return "Harvest has confirmed this write. Sending it again would book it twice, so nothing was done."
+	case ledger.Pending, ledger.Sending:
+		return "It is on its way already. Nothing needs to be done."
+	case ledger.Uncertain:
+		return mayHaveIt + " That happens by itself; trying at once could book it twice."
+	case ledger.Conflict:
+		return "Somebody changed the entry in Harvest meanwhile. Push the cell again in the week to put yours there."
+	case ledger.Superseded:
+		return "A later write of the same entry overtook it, so there is nothing to try again."
+	case ledger.Dropped:
+		return "It was given up. Push the cell again in the week if you want it in Harvest after all."
+	case ledger.Retry, ledger.Rejected, ledger.Blocked:
+	}
+	if w.Connection != ledger.Connected {
+		return "Its owner must connect with Harvest again first. It is safe here, and is sent by itself after that."
+	}
+	return "A later write of the same entry overtook it, so there is nothing to try again."
+}
+
+// backTo is the page that a form was on, if it is the list or below it, and
+// otherwise the list.
+func backTo(r *http.Request, list string) string {
+	page := pageOf(r)
+	if path, _, _ := strings.Cut(page, "?"); path == list || strings.HasPrefix(path, list+"/") {
+		return page
+	}
+	return list
+}
+
+// writeOf tells a write to a reader with the profile.
+func writeOf(w *db.WriteRecord, profile planner.Profile, now time.Time) views.Write {
+	zone := profile.Location()
+	moment := func(t time.Time) views.Moment { return views.MomentAt(t, now, zone, profile.Clock) }
+	shown := views.Write{
+		ID: w.ID, Line: writeLine(*w, profile.DurationFormat), State: w.State, Queued: moment(w.CreatedAt), Finished: moment(w.FinishedAt),
+		EntryID: w.RemoteID, EntryURL: entryURL(w.BaseURI, w.Entry.SpentDate),
+		CanRetry: w.State.Retryable() && w.Connection == ledger.Connected, CanDrop: droppable(w.State),
+	}
+	if !w.State.Finished() && w.State != ledger.Blocked && w.Connection == ledger.Connected && w.NotBefore.After(now) {
+		shown.NextTry = moment(w.NotBefore)
+	}
+	if w.State == ledger.Rejected || w.State == ledger.Retry {
+		shown.Message = w.Message
+	}
+	shown.Why = writeSentence(w.State, w.Reason, w.Status, "", shown.NextTry)
+	if !w.State.Finished() && w.State != ledger.Sending && w.Connection != ledger.Connected {
+		shown.Why = blockedSentence(w.Connection == ledger.NeedsReauth)
+	}
+	for _, a := range w.Attempts {
+		if w.State == ledger.Conflict && a.Outcome == ledger.OutcomeGone {
+			shown.Why = deletedThere
+		}
+		attempt := views.Attempt{At: moment(a.At), What: attemptWhat(a.Action, w.Op), Status: a.Status, RequestID: a.RequestID}
+		attempt.Outcome, attempt.Good = attemptOutcome(a, w.Op)
+		if a.Latency > 0 {
+			attempt.Latency = strconv.FormatInt(a.Latency.Milliseconds(), 10) + " ms"
+		}
+		shown.Attempts = append(shown.Attempts, attempt)
+	}
+	return shown
+}
+
+// writeLine says what a write means to do, with durations in the reader's format.
+func writeLine(w db.WriteRecord, format planner.DurationFormat) views.WriteLine {
+	line := views.WriteLine{
+		Op: w.Op, Client: w.Client, Project: w.Project, Task: w.Task, Hue: hue(w.ClientID), Date: w.Entry.SpentDate, Note: w.Entry.Notes,
+	}
+	if w.Op != ledger.OpDelete {
+		line.Amount = format.Format(w.Entry.Hours.Minutes())
+	}
+	return line
+}
+
+// droppable reports whether a write in the state can be given up: it is not in
+// Harvest and not on its way there.
+func droppable(state ledger.State) bool {
+	switch state {
+	case ledger.Pending, ledger.Retry, ledger.Blocked, ledger.Rejected, ledger.Conflict:
+		return true
+	default:
+		return false
+	}
+}
+
+// entryURL is where the entries of a date are seen in Harvest; empty if the
+// account's web address is not known. Harvest documents no address of a single
+// day or entry, so it is the timesheet.
+func entryURL(baseURI string, _ planner.Date) string {
+	if baseURI == "" {
+		return ""
+	}
+	return baseURI + "/time"
+}
