@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -322,7 +323,7 @@ func TestEntryPages(t *testing.T) {
 				t.Errorf("%d entries on %d pages, want %d", len(seen), pages, want)
 			}
 			for _, r := range b.Requests(t) {
-				if q, err := url.ParseQuery(r.Query); err != nil || q.Get("user_id") != fmt.Sprint(sandboxtest.UserID) {
+				if q, err := url.ParseQuery(r.Query); err != nil || q.Get("user_id") != strconv.Itoa(sandboxtest.UserID) {
 					t.Errorf("request without the user: %s", r.Query)
 				}
 			}

@@ -191,7 +191,7 @@ func (c *Client) CreateEntry(ctx context.Context, entry ledger.Entry, reference,
 	stop := call{method: http.MethodPatch, path: entryPath(created.ID) + "/stop", name: entryName + "/stop"}
 	stopped, err := c.oneEntry(ctx, stop, func(e ledger.RemoteEntry) error { return sameID(e, created.ID) })
 	if err != nil {
-		return created, nil //nolint:nilerr // created it is; the timer is told by IsRunning
+		return created, nil // created it is; the timer is told by IsRunning
 	}
 	return stopped, nil
 }
