@@ -53,6 +53,30 @@ func New(deps Deps) http.Handler {
 	mux.Handle("POST "+views.TokensPath, s.user(settings.createToken))
 	mux.Handle("POST "+views.TokensPath+"/{id}/revoke", s.user(settings.revokeToken))
 
+	harvest := &harvestHandler{s, deps.Store, deps.Jobs, deps.Connect}
+	mux.Handle("GET "+views.HarvestPath, s.user(harvest.show))
+	mux.Handle("POST "+views.HarvestPath, s.user(harvest.create))
+	mux.Handle("POST "+views.DisconnectPath, s.user(harvest.disconnect))
+
+	writes := &ledgerHandler{s, deps.Store, deps.Jobs}
+	mux.Handle("GET "+views.LedgerPath, s.user(writes.list))
+	mux.Handle("GET "+views.LedgerPath+"/{id}", s.user(writes.show))
+	mux.Handle("POST "+views.LedgerPath+"/{id}/retry", s.user(writes.retry))
+	mux.Handle("POST "+views.LedgerPath+"/{id}/drop", s.user(writes.drop))
+
+	admin := &adminHandler{s, deps.Store, deps.Jobs}
+	mux.Handle("GET "+views.AdminPath, s.admin(admin.home))
+	mux.Handle("GET "+views.AdminWritesPath, s.admin(admin.writes))
+	mux.Handle("POST "+views.AdminRetryPath, s.admin(admin.retryWrites))
+	mux.Handle("POST "+views.AdminWritesPath+"/{id}/retry", s.admin(admin.retryWrite))
+	mux.Handle("GET "+views.AdminJobsPath, s.admin(admin.jobs))
+	mux.Handle("POST "+views.AdminJobsRetryPath, s.admin(admin.retryJobs))
+	mux.Handle("POST "+views.AdminJobsPath+"/{id}/retry", s.admin(admin.retryJob))
+	mux.Handle("GET "+views.AdminConnsPath, s.admin(admin.connections))
+	mux.Handle("GET "+views.AdminLimitsPath, s.admin(admin.limits))
+	mux.Handle("GET "+views.AdminAuditPath, s.admin(admin.audit))
+	mux.Handle("GET "+views.AdminUsersPath, s.admin(admin.users))
+
 	if deps.Sandbox != nil {
 		sandbox := &sandboxHandler{s, deps.Sandbox}
 		mux.Handle("POST "+views.SandboxOutagePath, s.user(sandbox.setOutage))
