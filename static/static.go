@@ -8,6 +8,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
 	"net/http"
 	"path"
@@ -82,6 +83,11 @@ func Path(name string) string {
 	}
 	extension := path.Ext(name)
 	return prefix + strings.TrimSuffix(name, extension) + "." + f.hash + extension
+}
+
+// IconURL returns the icon as a data URL, for pages that want one request less.
+func IconURL() string {
+	return "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(load()[Icon].plain)
 }
 
 // Handler serves the files under the addresses that [Path] gives. An address

@@ -25,7 +25,8 @@ type Chrome struct {
 	Theme      string      // "light", "dark", or empty to follow the system
 }
 
-// Assets are the addresses of the static files, with their hashes.
+// Assets are the addresses of the static files, with their hashes. Icon may be
+// a data URL, which saves a request.
 type Assets struct {
 	CSS, HTMX, Script, Icon string
 }
