@@ -10,8 +10,8 @@ import (
 
 // scanner reads JSON once from left to right into whatever its caller makes of
 // it. Pages of time entries are read with it because reading them decides how
-// long an import takes: it needs a quarter of the time of encoding/json and a
-// third of its memory, and knows the ways in which Harvest's numbers come.
+// long an import takes: it needs less than a quarter of the time of encoding/json and a
+// fraction of its memory, and knows the ways in which Harvest's numbers come.
 // Small answers are read with encoding/json. Like that it refuses whatever is
 // not JSON, in members that nobody wants too.
 //
