@@ -22,6 +22,7 @@ import (
 
 	"furrow/db"
 	"furrow/db/dbtest"
+	"furrow/jobs"
 	"furrow/views"
 )
 
@@ -37,6 +38,7 @@ var hashOfIda = sync.OnceValues(func() (string, error) { return HashPassword(ida
 type testBundle struct {
 	t       *testing.T
 	store   *db.Store
+	queue   *jobs.Queue // enqueues; nothing works it
 	pool    *pgxpool.Pool
 	server  *httptest.Server
 	sandbox *fakeSandbox
@@ -64,6 +66,11 @@ func setup(t *testing.T, change ...func(*Deps)) *testBundle {
 		t.Fatal(err)
 	}
 	b.store = db.NewStore(b.pool, sealer)
+	log := slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	b.queue, err = jobs.New(b.pool, nil, log)
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	server := httptest.NewUnstartedServer(nil)
 	public, err := url.Parse("http://" + server.Listener.Addr().String())
@@ -72,12 +79,13 @@ func setup(t *testing.T, change ...func(*Deps)) *testBundle {
 	}
 	deps := Deps{
 		Store:     b.store,
+		Jobs:      b.queue,
 		Sandbox:   b.sandbox,
 		Static:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "static") }),
 		Assets:    views.Assets{CSS: "/static/app.css", Script: "/static/app.js", HTMX: "/static/htmx.js", Icon: "/static/icon.svg"},
 		PublicURL: public,
 		Now:       func() time.Time { return time.Now().Add(time.Duration(b.clock.Load()) * time.Second) },
-		Log:       slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:       log,
 		Ready:     func(context.Context) error { return nil },
 	}
 	for _, c := range change {
