@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -86,7 +87,7 @@ func placeForRoot(ctx context.Context, cfg *Config, dir string) (string, error) 
 	if err != nil {
 		return "", unusable(cfg.spare, err)
 	}
-	if err := os.Chmod(home, 0o711); err != nil { //nolint:gosec // The cluster in it is 0700.
+	if err := os.Chmod(home, 0o711); err != nil { // The cluster in it is 0700.
 		return "", unusable(home, err)
 	}
 	target := filepath.Join(home, "postgres")
@@ -126,10 +127,10 @@ func inspect(dir string) (major int, err error) {
 	return major, nil
 }
 
-// serverUser is the owner of the cluster, or the one who is to own it.
+// serverUser is the owner of the cluster, or the one who is to own it: nil if we are not root.
 func serverUser(dir string) (*account, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil //nolint:nilnil // nil is ourselves.
+		return nil, nil
 	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		info, err := os.Stat(dir)
@@ -159,13 +160,7 @@ func serverUser(dir string) (*account, error) {
 // initCluster makes a cluster under another name and renames it when it is complete and on disk, so that one that was
 // interrupted is never taken for a cluster. The caller holds the lock.
 func initCluster(ctx context.Context, bin, dir string, user *account) error {
-	const infix = ".init-"
-	if leftovers, err := filepath.Glob(globEscape(dir) + infix + "*"); err == nil {
-		for _, leftover := range leftovers {
-			os.RemoveAll(leftover) // It is not in the way.
-		}
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+infix)
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+initInfix)
 	if err != nil {
 		return unusable(filepath.Dir(dir), err)
 	}
@@ -185,6 +180,7 @@ func initCluster(ctx context.Context, bin, dir string, user *account) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("the database cannot be made in %s (%w): %s", dir, err, tail(out))
 	}
+	os.Remove(dir) // if it is there, and empty
 	if err := os.Rename(tmp, dir); err != nil {
 		return unusable(dir, err)
 	}
@@ -197,6 +193,20 @@ func initCluster(ctx context.Context, bin, dir string, user *account) error {
 		return unusable(dir, err)
 	}
 	return nil
+}
+
+// initInfix is in the names of clusters that are being made, after that of the cluster.
+const initInfix = ".init-"
+
+// removeUnfinished deletes what an interrupted initCluster left. The caller holds the lock.
+func removeUnfinished(dir string) {
+	names, err := filepath.Glob(globEscape(dir+initInfix) + "*")
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		os.RemoveAll(name) // It is not in the way.
+	}
 }
 
 func globEscape(path string) string {
@@ -225,8 +235,7 @@ func socketDir(dir string, user *account) (string, error) {
 // findRunning fills in s and returns true if a server for the cluster runs and is ready; it waits for one that is
 // starting or stopping. It returns false if none runs, and when ctx is done.
 //
-// A postmaster.pid outlives its server after a crash, and then its number may be another process's. A live server
-// listens on its socket, which nobody else can make; it does not only in its first moments.
+// A postmaster.pid outlives its server after a crash, and then its number may be another process's.
 func (s *Server) findRunning(ctx context.Context) bool {
 	var silentSince time.Time
 	for ctx.Err() == nil {
@@ -234,33 +243,45 @@ func (s *Server) findRunning(ctx context.Context) bool {
 		if pid <= 0 {
 			return false
 		}
-		proc, err := os.FindProcess(pid)
-		if err != nil {
+		if s.proc == nil || s.proc.Pid != pid {
+			proc, err := os.FindProcess(pid)
+			if err != nil {
+				return false
+			}
+			s.proc = proc
+		}
+		if err := s.proc.Signal(syscall.Signal(0)); err != nil && !errors.Is(err, syscall.EPERM) {
 			return false
 		}
-		if err := proc.Signal(syscall.Signal(0)); err != nil && !errors.Is(err, syscall.EPERM) {
+		ours, known := worksIn(pid, s.dir)
+		if known && !ours {
 			return false
 		}
-		s.proc, s.socket = proc, socket
-		err = s.connectOnce(ctx)
+		s.socket = socket
+		err := s.connectOnce(ctx)
 		switch {
 		case err == nil:
 			return true
 		case errors.Is(err, errForeignServer): // postmaster.pid was copied with the directory
 			return false
-		case !listens(ctx, socket) && !sameFile(fmt.Sprintf("/proc/%d/cwd", pid), s.dir):
-			if silentSince.IsZero() {
-				silentSince = time.Now()
-			}
-			if time.Since(silentSince) > time.Second {
-				return false
-			}
-		default:
+		case ours || listens(ctx, socket):
 			silentSince = time.Time{}
+		case silentSince.IsZero():
+			silentSince = time.Now()
+		case time.Since(silentSince) > time.Second: // Only in its first moments does a server not listen.
+			return false
 		}
 		sleep(ctx, pollInterval) //nolint:errcheck // The loop looks at ctx.
 	}
 	return false
+}
+
+// worksIn reports whether a process is in dir, which a server enters before it makes its postmaster.pid. It is known
+// on Linux only, and not of a process that has ended.
+func worksIn(pid int, dir string) (ours, known bool) {
+	cwd := fmt.Sprintf("/proc/%d/cwd", pid)
+	_, err := os.Stat(cwd)
+	return err == nil && sameFile(cwd, dir), err == nil
 }
 
 func listens(ctx context.Context, socket string) bool {
@@ -286,24 +307,30 @@ func readPIDFile(dir string) (pid int, socket string) {
 	return pid, socket
 }
 
-// disownPIDFile makes the server ignore a postmaster.pid whose number is now that of another process of the same
-// user, which it would take for a running server. It ignores its parent's number, ours; and the rest of the file still
-// lets it see whether an old server's children use the shared memory.
-func disownPIDFile(dir string) error {
-	path := filepath.Join(dir, "postmaster.pid")
-	text, err := os.ReadFile(path)
+// disownPIDFile makes the server ignore a file whose number is now that of another process of the same user, which it
+// would take for a running server. It ignores its parent's number, ours; and the rest of postmaster.pid still lets it
+// see whether an old server's children use the shared memory.
+func disownPIDFile(path string) error {
+	// As root we are in a directory of another user here, and follow no link that this user may have made.
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return unusable(dir, err)
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return err
 	}
 	first, rest, _ := strings.Cut(string(text), "\n")
 	if strings.HasPrefix(first, "-") { // a postgres --single, which has no socket to look for
 		return nil
 	}
-	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"+rest), 0o600); err != nil {
-		return unusable(dir, err)
+	if err := f.Truncate(0); err != nil {
+		return err
 	}
-	return nil
+	_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"+rest), 0)
+	return err
 }

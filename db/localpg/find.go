@@ -17,8 +17,12 @@ const oldestMajor = 14
 // find returns the directory of the programs of PostgreSQL: of exactly the major version given, that of the cluster in
 // dir, or if that is 0 of the first one that is new enough.
 func find(ctx context.Context, major int, dir string) (string, error) {
+	return choose(ctx, binDirs(), major, dir)
+}
+
+func choose(ctx context.Context, bins []string, major int, dir string) (string, error) {
 	var others []string
-	for _, bin := range binDirs() {
+	for _, bin := range bins {
 		version := versionOf(ctx, bin)
 		if version >= oldestMajor && (major == 0 || version == major) {
 			return bin, nil

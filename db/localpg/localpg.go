@@ -22,6 +22,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -68,7 +69,8 @@ type Server struct {
 	owned   bool     // Stop stops it
 	lock    *os.File // held while owned
 
-	stop   chan struct{} // closed when Stop begins
+	once   sync.Once
+	stop   chan struct{} // closed by once when Stop begins
 	gone   chan struct{} // closed when the server's process has ended
 	exited chan error
 }
@@ -156,14 +158,17 @@ func (s *Server) startLocked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	removeUnfinished(s.dir)
 	if major == 0 {
 		s.cfg.Log.Info("making the database", "dir", s.dir)
 		if err := initCluster(ctx, bin, s.dir, user); err != nil {
 			return err
 		}
 	}
-	if err := disownPIDFile(s.dir); err != nil {
-		return err
+	for _, name := range []string{"postmaster.pid", ".s.PGSQL.5432.lock"} {
+		if err := disownPIDFile(filepath.Join(s.dir, name)); err != nil {
+			return unusable(s.dir, err)
+		}
 	}
 	if s.socket, err = socketDir(s.dir, user); err != nil {
 		return err
@@ -208,9 +213,8 @@ func (s *Server) spawn(ctx context.Context, bin string, user *account) error {
 	if err == nil {
 		return nil
 	}
-	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	if stopErr := s.shutdown(stopCtx); stopErr != nil {
+	s.once.Do(func() { close(s.stop) })
+	if stopErr := s.shutdown(context.WithoutCancel(ctx)); stopErr != nil {
 		err = errors.Join(err, stopErr)
 	}
 	return fmt.Errorf("PostgreSQL did not start in %s (%w); its log %s ends: %s", s.dir, err, s.logPath(), lastLines(s.logPath(), logStart))
@@ -286,7 +290,8 @@ func connect(ctx context.Context, socket, database string) (*pgx.Conn, error) {
 
 func connString(socket, database string) string {
 	u := url.URL{Scheme: "postgres", User: url.User("furrow"), Path: "/" + database}
-	u.RawQuery = url.Values{"host": {socket}, "port": {"5432"}}.Encode()
+	query := url.Values{"host": {socket}, "port": {"5432"}}.Encode()
+	u.RawQuery = strings.ReplaceAll(query, "+", "%20") // pgx and libpq take a plus sign as it is
 	return u.String()
 }
 
@@ -303,13 +308,9 @@ func (s *Server) Exited() <-chan error { return s.exited }
 // takes longer than ctx allows, or 30 s, the server is told to drop everything and recover at its next start. A
 // server that Stop is not responsible for (Attach, Detached) is left alone. Only the first call does anything.
 func (s *Server) Stop(ctx context.Context) error {
-	select {
-	case <-s.stop:
-		return nil
-	default:
-	}
-	if !s.owned {
-		close(s.stop)
+	first := false
+	s.once.Do(func() { first = true; close(s.stop) })
+	if !first || !s.owned {
 		return nil
 	}
 	err := s.shutdown(ctx)
@@ -318,7 +319,6 @@ func (s *Server) Stop(ctx context.Context) error {
 }
 
 func (s *Server) shutdown(ctx context.Context) error {
-	close(s.stop)
 	timeout := time.After(stopTimeout)
 	s.proc.Signal(syscall.SIGINT) //nolint:errcheck // It fails when the process has ended, which is what we wait for.
 	select {

@@ -63,7 +63,7 @@ func TestProcessesShareOneServerAndItEndsAfterThem(t *testing.T) {
 	for range 4 {
 		users.Go(func() {
 			cmd := exec.CommandContext(t.Context(), os.Args[0])
-			cmd.Env = append(os.Environ(), userEnv+"="+dir)
+			cmd.Env = append(os.Environ(), userEnv+"="+dir, "GORACE=atexit_sleep_ms=0")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("a user of the server: %v: %s", err, out)
 			}
@@ -100,7 +100,7 @@ func TestProcessesShareOneServerAndItEndsAfterThem(t *testing.T) {
 		if err != nil {
 			return false
 		}
-		syscall.Close(fd) //nolint:errcheck // Nothing was written.
+		syscall.Close(fd) // Nothing was written.
 		return true
 	}
 	deadline := time.Now().Add(time.Minute)
