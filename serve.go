@@ -213,7 +213,7 @@ func (p *program) handlers(c *serveConfig, env *environment, served served, setu
 			return p.harvest.Client(harvest.Credentials{Token: token, AccountID: accountID}, harvest.Interactive).Account(ctx)
 		},
 		Static:         static.Handler(),
-		Assets:         views.Assets{CSS: static.Path(static.CSS), HTMX: static.Path(static.HTMX), Script: static.Path(static.Script), Icon: static.Path(static.Icon)},
+		Assets:         views.Assets{CSS: static.Path(static.CSS), HTMX: static.Path(static.HTMX), Script: static.Path(static.Script), Icon: static.IconURL()},
 		PublicURL:      served.publicURL,
 		SetupToken:     setupToken,
 		TrustedProxies: served.proxies,
@@ -277,6 +277,10 @@ func (p *program) serve(ctx context.Context, env *environment, listener net.List
 		}
 	})
 	group.Go(func() error { return p.clean(ctx, env.log) })
+	group.Go(func() error {
+		static.Warm() // off the way to the first answer
+		return nil
+	})
 	group.Go(func() error {
 		<-ctx.Done()
 		return p.stop(context.WithoutCancel(ctx), server)

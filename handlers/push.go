@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/shopspring/decimal"
-
 	"furrow/db"
 	"furrow/ledger"
 	"furrow/planner"
@@ -92,18 +90,13 @@ func lineValue(l ledger.Line) string {
 	return fmt.Sprintf("%s/%s/%s/%d/%d/%s", rowKey(l.Cell.RowID), l.Cell.Date, l.Action, l.Before, l.Hours, strconv.Quote(l.Note))
 }
 
-// worth is what a change of tracked time is worth; empty if the rate is not known.
+// worth is what a change of tracked time is worth; empty if it is not billed or
+// the rate is not known.
 func worth(row *ledger.Row, hours planner.Hours) string {
-	rate, err := decimal.NewFromString(row.Rate)
-	if err != nil || !row.Billable || hours == 0 {
+	if !row.Billable {
 		return ""
 	}
-	sum := rate.Mul(decimal.New(int64(hours), -2))
-	sign := "+"
-	if sum.IsNegative() {
-		sign, sum = "−", sum.Neg()
-	}
-	return sign + sum.StringFixed(2) + " " + row.Currency
+	return planner.Worth(hours, row.Rate, row.Currency)
 }
 
 // push turns the ticked lines into writes and rings for them, all in one
@@ -198,8 +191,6 @@ func lineSentence(l ledger.Line) string {
 		return "Already tracked in Harvest."
 	case ledger.LineOnItsWay:
 		return "An earlier change of it is on its way. Push again when that has arrived."
-	case ledger.LineFuture:
-		return "Not worked yet. Tick it to send it all the same."
 	case ledger.LineLocked:
 		return lockSentence(l.Detail)
 	case ledger.LineNotAssigned:
@@ -214,9 +205,9 @@ func lineSentence(l ledger.Line) string {
 		return "It was deleted in Harvest. Tick it to make it anew."
 	case ledger.LineTakenBack:
 		return "It has not been sent yet, so it is only taken back here."
-	default:
-		return ""
+	case ledger.LineFuture: // the day says so, once for all its lines
 	}
+	return ""
 }
 
 // quoted is Harvest's own words at the end of a sentence.
