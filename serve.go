@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -326,7 +327,7 @@ func loopbackOf(listener net.Listener) string {
 	if address.IP.IsLoopback() {
 		host = address.IP.String()
 	}
-	return net.JoinHostPort(host, fmt.Sprint(address.Port))
+	return net.JoinHostPort(host, strconv.Itoa(address.Port))
 }
 
 // Run serves the stand-in Harvest alone until ctx is over.

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"furrow/db"
+	"furrow/db/dbtest"
+	"furrow/ledger"
+)
+
+// Whatever is wrong at the start is told in one sentence that says what to do,
+// and nothing is left behind.
+func TestStartRefused(t *testing.T) {
+	t.Parallel()
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { busy.Close() })
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("no directory"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shortKey := filepath.Join(t.TempDir(), "secret.key")
+	if err := os.WriteFile(shortKey, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sealed := dbtest.URL(t)
+	storeCredentials(t, sealed)
+
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"broken database address", []string{"--database-url", "postgres://nobody@127.0.0.1:1/none"}, "--database-url"},
+		{"no address at all", []string{"--database-url", "::"}, "--database-url"},
+		{"busy port", []string{"--listen", busy.Addr().String()}, "--listen"},
+		{"bad listen address", []string{"--listen", "8080"}, "not host:port"},
+		{"unreadable data directory", []string{"--data-dir", filepath.Join(file, "data")}, "data directory"},
+		{"secret key cut short", []string{"--database-url", dbtest.URL(t), "--secret-key-file", shortKey}, "holds 5 bytes"},
+		{"another secret key", []string{"--database-url", sealed}, "secret key"},
+		{"Harvest over plain http", []string{"--database-url", dbtest.URL(t), "--harvest-url", "http://api.example.com"}, "https"},
+		{"public URL without a scheme", []string{"--public-url", "furrow.example.com"}, "--public-url"},
+		{"sandbox in a worker", []string{"--sandbox", "--role", "worker"}, "--role all"},
+		{"unknown role", []string{"--role", "boss"}, "role"},
+		{"unknown flag", []string{"--no-such-flag"}, "unknown flag"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()}, tt.args...)
+			var stdout, stderr bytes.Buffer
+			err := run(ctx, args, func(string) string { return "" }, strings.NewReader(""), &stdout, &stderr)
+			if err == nil {
+				t.Fatal("it started")
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %q does not name %q", err, tt.want)
+			}
+			if text := err.Error() + stderr.String(); strings.Contains(text, "goroutine ") {
+				t.Errorf("a stack trace:\n%s", text)
+			}
+		})
+	}
+}
+
+// storeCredentials connects a user under the tests' key, which is not the one
+// that a fresh data directory makes.
+func storeCredentials(t *testing.T, url string) {
+	t.Helper()
+	pool, err := db.Open(t.Context(), url, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	sealer, err := db.NewSealer(dbtest.SecretKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := db.NewStore(pool, sealer)
+	id, err := store.CreateFirstUser(t.Context(), "ida@example.com", "hash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.InTx(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.Connect(t.Context(), id, "1.pt.sandbox", ledger.Account{
+			AccountID: 1001, UserID: 2301, Clock: "24h", DurationFormat: "decimal", TimeZone: "UTC",
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"sandbox", "--help"}, {"migrate", "--help"}, {"admin", "--help"}} {
+		var stdout, stderr bytes.Buffer
+		if err := run(t.Context(), args, func(string) string { return "" }, strings.NewReader(""), &stdout, &stderr); err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
+		if !strings.Contains(stdout.String(), "Usage: furrow") {
+			t.Errorf("%v prints %q", args, stdout.String())
+		}
+	}
+}
+
+// Accounts are made and changed from the shell.
+func TestAdmin(t *testing.T) {
+	t.Parallel()
+	url := dbtest.URL(t)
+	tests := []struct {
+		name    string
+		args    []string
+		stdin   string
+		wantOut string
+		wantErr string
+	}{
+		{"short password", []string{"create", "ida@example.com"}, "short\n", "", "12"},
+		{"not an address", []string{"create", "ida"}, "a long password\n", "", "e-mail"},
+		{"create", []string{"create", "Ida@Example.com", "--admin"}, "a long password\n", "Made the account", ""},
+		{"again", []string{"create", "ida@example.com"}, "a long password\n", "", "already"},
+		{"promote nobody", []string{"promote", "jo@example.com"}, "", "", "no account"},
+		{"promote", []string{"promote", "ida@example.com"}, "", "is an admin now", ""},
+		{"reset", []string{"reset-password", "ida@example.com"}, "another long password", "new password", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			args := append([]string{"admin"}, tt.args...)
+			args = append(args, "--database-url", url)
+			var stdout, stderr bytes.Buffer
+			err := run(t.Context(), args, func(string) string { return "" }, strings.NewReader(tt.stdin), &stdout, &stderr)
+			if (err != nil) != (tt.wantErr != "") || (err != nil && !strings.Contains(err.Error(), tt.wantErr)) {
+				t.Errorf("error %v, want one with %q", err, tt.wantErr)
+			}
+			if !strings.Contains(stdout.String(), tt.wantOut) {
+				t.Errorf("prints %q, want %q", stdout.String(), tt.wantOut)
+			}
+		})
+	}
+}
