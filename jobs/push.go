@@ -11,6 +11,9 @@ import (
 	"furrow/ledger"
 )
 
+// fencedWait keeps a worker that lost its lease from trying again at once.
+const fencedWait = time.Second
+
 type pushWorker struct {
 	river.WorkerDefaults[PushArgs]
 	work *Work
@@ -26,8 +29,14 @@ func (w *pushWorker) Work(ctx context.Context, job *river.Job[PushArgs]) error {
 	drainErr := w.drain(ctx, id, box)
 	wait, more, err := box.Release(context.WithoutCancel(ctx))
 	switch {
-	case errors.Is(drainErr, ledger.ErrFenced), errors.Is(drainErr, ledger.ErrAccessRevoked):
-		return nil // somebody else goes on; or the owner must, by connecting again
+	case errors.Is(drainErr, ledger.ErrAccessRevoked):
+		return nil // its owner must go on, by connecting again
+	case errors.Is(drainErr, ledger.ErrFenced) && more:
+		// Somebody else has the lease, or took a write back in the moment before
+		// it was sent; then the rest still waits for us.
+		return river.JobSnooze(max(wait, fencedWait))
+	case errors.Is(drainErr, ledger.ErrFenced):
+		return nil
 	case drainErr != nil:
 		return fmt.Errorf("push for connection %d: %w", id, drainErr)
 	case err != nil:
