@@ -307,7 +307,7 @@ func (s *site) logRequests(next http.Handler) http.Handler {
 }
 
 func quietRoutes(pattern string) bool {
-	return pattern == "GET /healthz" || pattern == "GET /readyz" || pattern == "GET /static/"
+	return pattern == "GET /healthz" || pattern == "GET /readyz" || pattern == "GET /static/" || pattern == "GET "+views.SyncStatusPath
 }
 
 func newRequestID() string {
