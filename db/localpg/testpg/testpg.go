@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"furrow/db/localpg"
@@ -56,6 +57,25 @@ func StartForTests(ctx context.Context) (connString string, release func(), err 
 		return "", nil, err
 	}
 	return start(ctx, dir)
+}
+
+// DataDir makes a data directory for a test of a program that runs its own server. As root that server runs as another
+// user, who cannot pass through what t.TempDir makes; the program would have to put its files elsewhere and leave them.
+func DataDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "furrow-test-data-")
+	if err == nil {
+		err = os.Chmod(dir, 0o711)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			tb.Errorf("remove the data directory: %v", err)
+		}
+	})
+	return dir
 }
 
 func start(ctx context.Context, dir string) (connString string, release func(), err error) {

@@ -45,15 +45,7 @@ func ping(address string) error {
 
 func TestProcessesShareOneServerAndItEndsAfterThem(t *testing.T) {
 	t.Setenv(idleEnv, "500ms")
-	dir, err := os.MkdirTemp("", "furrow-testpg-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
-
+	dir := DataDir(t)
 	// So that the reaper does not come between two of the processes.
 	use, err := lock(filepath.Join(dir, "users.lock"), syscall.LOCK_SH)
 	if err != nil {
@@ -70,6 +62,9 @@ func TestProcessesShareOneServerAndItEndsAfterThem(t *testing.T) {
 		})
 	}
 	users.Wait()
+	if _, err := os.Readlink(filepath.Join(dir, "postgres")); err == nil {
+		t.Error("the server's user cannot reach the data directory")
+	}
 	if t.Failed() {
 		return
 	}
