@@ -316,3 +316,8 @@ func (c countingTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.
 }
 
 func (countingTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// clockNow is now by the program's clock.
+func (b *testBundle) clockNow() time.Time {
+	return time.Now().Add(time.Duration(b.clock.Load()) * time.Second)
+}

@@ -9,12 +9,30 @@ import (
 // New returns the handler of the whole program.
 func New(deps Deps) http.Handler {
 	s := newSite(deps)
-	mux := http.NewServeMux()
+	return s.around(s.routes(deps).mux)
+}
 
-	mux.HandleFunc("GET /healthz", healthy)
-	mux.HandleFunc("GET /readyz", ready(deps.Ready, deps.Log))
+// routes is the mux with the list of what was put into it, so that a test can
+// see that it has met every route.
+type routes struct {
+	mux      *http.ServeMux
+	patterns []string
+}
+
+// Handle adds a route.
+func (r *routes) Handle(pattern string, h http.Handler) {
+	r.mux.Handle(pattern, h)
+	r.patterns = append(r.patterns, pattern)
+}
+
+// routes lists all addresses.
+func (s *site) routes(deps Deps) *routes {
+	mux := &routes{mux: http.NewServeMux()}
+
+	mux.Handle("GET /healthz", http.HandlerFunc(healthy))
+	mux.Handle("GET /readyz", ready(deps.Ready, deps.Log))
 	if deps.Role == RoleWorker {
-		return s.around(mux)
+		return mux
 	}
 	mux.Handle("GET /static/", deps.Static)
 
@@ -81,5 +99,5 @@ func New(deps Deps) http.Handler {
 		sandbox := &sandboxHandler{s, deps.Sandbox}
 		mux.Handle("POST "+views.SandboxOutagePath, s.user(sandbox.setOutage))
 	}
-	return s.around(mux)
+	return mux
 }
