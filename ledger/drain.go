@@ -204,15 +204,17 @@ func (d *drain) lookForCreate(ctx context.Context, w Write, inDoubt bool) (findi
 	if !inDoubt || w.Lookups == 0 {
 		return finding{outcome: OutcomeAbsent}, nil
 	}
-	// Before it is sent again, rule out that Harvest took the entry and lost
-	// the reference: the day is searched for its likeness.
+	// Before it is sent again, rule out that the filter does not know the entry
+	// yet, or that Harvest took it and lost the reference: the day is searched
+	// for the entry itself, and for its likeness.
 	filter := EntryFilter{From: &w.Entry.SpentDate, To: &w.Entry.SpentDate}
 	for page, err := range d.remote.EntryPages(ctx, filter) {
 		if err != nil {
 			return finding{}, err
 		}
 		for _, remote := range page.Entries {
-			if remote.ReferenceID == "" && remote.Entry() == w.Entry && remote.CreatedAt.After(w.SentAt.Add(-clockSkew)) {
+			alike := remote.ReferenceID == "" && remote.Entry() == w.Entry && remote.CreatedAt.After(w.SentAt.Add(-clockSkew))
+			if alike || remote.Is(w.Reference) {
 				return finding{outcome: OutcomeFound, remote: &remote}, nil
 			}
 		}

@@ -1,0 +1,594 @@
+package jobs_test
+
+import (
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"testing"
+	"time"
+
+	"furrow/db"
+	"furrow/harvest/sandbox"
+	"furrow/harvest/sandbox/sandboxtest"
+	"furrow/ledger"
+)
+
+func TestPush(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	b.plan(t, b.cell(0, 0), 90, "Checkout wireframes")
+	b.plan(t, b.cell(1, 0), 20, "")
+	b.plan(t, b.cell(2, 4), 8*60, "Ærø & <b>\nsecond line")
+	if n := b.confirm(t, nil); n != 3 {
+		t.Fatalf("%d lines, want 3", n)
+	}
+	b.run(t, b.work())
+	b.settled(t, ledger.Done)
+	b.exactlyAsPlanned(t)
+	if n := b.posts(t); n != 3 {
+		t.Errorf("%d creates, want 3", n)
+	}
+	for _, w := range b.writes(t) {
+		if got := story(w); got != "send applied" {
+			t.Errorf("write %d: %s", w.ID, got)
+		}
+		if w.Sendings != 1 || w.RemoteID == 0 || w.FinishedAt.IsZero() {
+			t.Errorf("write %+v", w)
+		}
+	}
+	if n := b.confirm(t, nil); n != 0 {
+		t.Errorf("pushing again sends %d lines", n)
+	}
+
+	// A change of the note, a change of the time, and a cell that is cleared.
+	b.plan(t, b.cell(0, 0), 90, "Checkout wireframes, second round")
+	b.plan(t, b.cell(1, 0), 45, "")
+	b.plan(t, b.cell(2, 4), 0, "")
+	if n := b.confirm(t, nil); n != 3 {
+		t.Fatalf("%d lines, want 3", n)
+	}
+	b.settled(t, ledger.Done)
+	b.exactlyAsPlanned(t)
+	if posts, patches, deletes := b.posts(t), b.calls(t, http.MethodPatch, ""), b.calls(t, http.MethodDelete, ""); posts != 3 || patches != 2 || deletes != 1 {
+		t.Errorf("%d creates, %d updates, %d deletes; want 3, 2, 1", posts, patches, deletes)
+	}
+
+	// What was deleted may be planned and pushed again; it is another entry then.
+	b.plan(t, b.cell(2, 4), 60, "again")
+	b.confirm(t, nil)
+	b.settled(t, ledger.Done)
+	b.exactlyAsPlanned(t)
+}
+
+// TestPushTrouble lets one thing go wrong with the first sending of a create.
+func TestPushTrouble(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name      string
+		arm       func(*testing.T, *bench)
+		wantPosts int
+		wantStory string // empty: not told
+	}{
+		{
+			name: "apply_then_drop", wantPosts: 1, wantStory: "send unknown, look found",
+			arm: func(t *testing.T, b *bench) { b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenDrop, 1, nil) },
+		}, {
+			name: "apply_then_status", wantPosts: 1, wantStory: "send unknown, look found",
+			arm: func(t *testing.T, b *bench) { b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenStatus, 1, nil) },
+		}, {
+			name: "apply_then_truncate", wantPosts: 1, wantStory: "send unknown, look found",
+			arm: func(t *testing.T, b *bench) { b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenTruncate, 1, nil) },
+		}, {
+			name: "apply_late", wantPosts: 1, wantStory: "send unknown, look found",
+			arm: func(t *testing.T, b *bench) {
+				b.fault(t, "POST", entriesPath, sandbox.FaultApplyLate, 1, func(f *sandboxtest.Fault) { f.DelayMS = 700 })
+			},
+		}, {
+			name: "answer after the deadline", wantPosts: 1, wantStory: "send unknown, look found",
+			arm: func(t *testing.T, b *bench) {
+				b.fault(t, "POST", entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.DelayMS = 1200 })
+			},
+		}, {
+			name: "reference filter lags", wantPosts: 1, wantStory: "send unknown, look absent, look found",
+			arm: func(t *testing.T, b *bench) {
+				b.sandbox.Switch(t, map[string]any{"reference_filter_lag_ms": 120_000})
+				b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenDrop, 1, nil)
+			},
+		}, {
+			name: "reference lost", wantPosts: 1, wantStory: "send unknown, look absent, look found",
+			arm: func(t *testing.T, b *bench) {
+				b.sandbox.Switch(t, map[string]any{"drop_external_reference": true})
+				b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenDrop, 1, nil)
+			},
+		}, {
+			name: "drop_before", wantPosts: 2, wantStory: "send unknown, look absent, look absent, send applied",
+			arm: func(t *testing.T, b *bench) { b.fault(t, "POST", entriesPath, sandbox.FaultDropBefore, 1, nil) },
+		}, {
+			name: "html_200", wantPosts: 2, wantStory: "send unknown, look absent, look absent, send applied",
+			arm: func(t *testing.T, b *bench) { b.fault(t, "POST", entriesPath, sandbox.FaultHTML200, 1, nil) },
+		}, {
+			name: "503", wantPosts: 2, wantStory: "send unknown, look absent, look absent, send applied",
+			arm: func(t *testing.T, b *bench) {
+				b.fault(t, "POST", entriesPath, sandbox.FaultStatus, 1, func(f *sandboxtest.Fault) { f.Status = 503 })
+			},
+		}, {
+			name: "500, and then the look-up fails too", wantPosts: 2, wantStory: "",
+			arm: func(t *testing.T, b *bench) {
+				b.fault(t, "POST", entriesPath, sandbox.FaultStatus, 1, func(f *sandboxtest.Fault) { f.Status = 500 })
+				b.fault(t, "GET", entriesPath, sandbox.FaultStatus, 5, func(f *sandboxtest.Fault) { f.Status, f.After = 500, 1 })
+			},
+		}, {
+			name: "429", wantPosts: 2, wantStory: "send wait, send applied",
+			arm: func(t *testing.T, b *bench) {
+				b.fault(t, "POST", entriesPath, sandbox.FaultStatus, 1, func(f *sandboxtest.Fault) { f.Status, f.RetryAfter = 429, 1 })
+			},
+		}, {
+			name: "429 without Retry-After to the look before", wantPosts: 1, wantStory: "",
+			arm: func(t *testing.T, b *bench) {
+				b.fault(t, "GET", entriesPath, sandbox.FaultStatus, 1, func(f *sandboxtest.Fault) { f.Status, f.RetryAfter = 429, 1 })
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setUp(t, benchOptions{})
+			b.plan(t, b.cell(0, 1), 75, "Grid and type")
+			tt.arm(t, b)
+			b.confirm(t, nil)
+			b.run(t, b.work())
+			b.settled(t, ledger.Done)
+			w := b.last(t)
+			if got := story(w); tt.wantStory != "" && got != tt.wantStory {
+				t.Errorf("history %q, want %q", got, tt.wantStory)
+			}
+			if n := b.posts(t); n != tt.wantPosts {
+				t.Errorf("%d creates were sent, want %d", n, tt.wantPosts)
+			}
+			if tt.name == "reference lost" {
+				n := 0
+				for _, e := range b.sandbox.State(t).Entries() {
+					if e.Notes != nil && *e.Notes == "Grid and type" && e.SpentDate == b.week.Day(1).String() && e.CreatedAt.After(time.Now().Add(-time.Minute)) {
+						n++
+					}
+				}
+				if n != 1 {
+					t.Errorf("%d entries", n)
+				}
+				return
+			}
+			b.exactlyAsPlanned(t)
+			if t.Failed() {
+				b.tell(t, b.writes(t))
+			}
+		})
+	}
+}
+
+// TestPushOutage lets all of Harvest be away for a while: the write waits and
+// says so, and goes out by itself when Harvest is back.
+func TestPushOutage(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name       string
+		gate       bool
+		status     int
+		retryAfter int
+		wantReason string
+	}{
+		{name: "503", status: 503, wantReason: string(ledger.ReasonServer)},
+		{name: "503 with the breaker", status: 503, gate: true},
+		{name: "503 that asks for time", status: 503, retryAfter: 1, wantReason: string(ledger.WaitAsked)},
+		{name: "429", status: 429, retryAfter: 1, wantReason: string(ledger.WaitAsked)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setUp(t, benchOptions{gate: tt.gate})
+			b.plan(t, b.cell(0, 1), 75, "Grid and type")
+			b.plan(t, b.cell(1, 1), 15, "")
+			b.fault(t, "", "/v2", sandbox.FaultStatus, 0, func(f *sandboxtest.Fault) { f.Status, f.RetryAfter = tt.status, tt.retryAfter })
+			b.confirm(t, nil)
+			b.run(t, b.work())
+			waitFor(t, "a write that waits and says why", func() bool {
+				w := b.writes(t)[0]
+				return !w.State.Finished() && w.NotBefore.After(time.Now()) && w.Reason != "" && (tt.wantReason == "" || w.Reason == tt.wantReason)
+			})
+			plan, err := b.store.WeekPlan(t.Context(), b.userID, b.week)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w := plan.Writes; w.Waiting+w.Uncertain != 2 || w.Reason == "" {
+				t.Errorf("the week tells %+v", w)
+			}
+			// A change while it waits takes the place of what has not been sent.
+			b.plan(t, b.cell(0, 1), 90, "Grid and type, more")
+			b.confirm(t, nil)
+			b.sandbox.ClearFaults(t)
+			b.settled(t, ledger.Done, ledger.Superseded)
+			b.exactlyAsPlanned(t)
+			if n := b.posts(t); n != 2 {
+				t.Errorf("%d creates, want 2", n)
+			}
+		})
+	}
+}
+
+func TestPushUnreachable(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	b := setUp(t, benchOptions{harvest: "http://" + address})
+	b.plan(t, b.cell(0, 1), 75, "Grid and type")
+	b.confirm(t, nil)
+	b.run(t, b.work())
+	waitFor(t, "a write that waits", func() bool {
+		w := b.last(t)
+		return w.State == ledger.Retry && w.Reason == string(ledger.ReasonUnreachable) && w.NotBefore.After(time.Now())
+	})
+	target, err := url.Parse(b.sandbox.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err = net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: httputil.NewSingleHostReverseProxy(target)}
+	t.Cleanup(func() { server.Close() })
+	go server.Serve(listener)
+	b.settled(t, ledger.Done)
+	b.exactlyAsPlanned(t)
+	if n := b.posts(t); n != 1 {
+		t.Errorf("%d creates", n)
+	}
+}
+
+func TestPushRefused(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	day := b.week.Day(1).String()
+	b.sandbox.Lock(t, sandboxtest.UserID, day, day)
+	b.plan(t, b.cell(0, 1), 75, "Grid and type")
+	b.plan(t, b.cell(0, 2), 30, "")
+	b.confirm(t, nil)
+	b.run(t, b.work())
+	b.settled(t, ledger.Rejected, ledger.Done)
+	refused := b.writes(t)[0]
+	if refused.State != ledger.Rejected || refused.Status != 422 || refused.Message == "" || refused.Reason != string(ledger.ReasonInvalid) {
+		t.Errorf("write %+v", refused)
+	}
+	if w := b.writes(t)[1]; w.State != ledger.Done {
+		t.Errorf("the other day's write is %s", w.State)
+	}
+
+	b.retry(t, refused.ID)
+	b.settled(t, ledger.Rejected, ledger.Done) // still locked
+	b.sandbox.Unlock(t, sandboxtest.UserID, day, day)
+	b.retry(t, refused.ID)
+	b.settled(t, ledger.Done)
+	b.exactlyAsPlanned(t)
+	if got, want := story(b.writes(t)[0]), "send refused, retry asked, send refused, retry asked, send applied"; got != want {
+		t.Errorf("history %q, want %q", got, want)
+	}
+	// What is done is not retried.
+	if ids := b.retry(t, refused.ID); len(ids) != 0 {
+		t.Errorf("retried %v", ids)
+	}
+}
+
+// retry is what an admin does with a write, or with all that may be if id is 0.
+func (b *bench) retry(t *testing.T, id int64) []int64 {
+	t.Helper()
+	var ids []int64
+	err := b.store.InTx(t.Context(), func(tx *db.Tx) error {
+		var connections []int64
+		var err error
+		ids, connections, err = tx.RetryWrites(t.Context(), db.WriteFilter{ID: id})
+		if err != nil {
+			return err
+		}
+		for _, c := range connections {
+			if err := b.bell.Push(t.Context(), tx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+func TestPushRevoked(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	b.plan(t, b.cell(0, 1), 75, "Grid and type")
+	b.plan(t, b.cell(1, 1), 30, "")
+	b.sandbox.RevokeToken(t, sandboxtest.Token)
+	b.confirm(t, nil)
+	b.run(t, b.work())
+	b.settled(t, ledger.Blocked)
+	c, err := b.store.Connection(t.Context(), b.userID)
+	if err != nil || c.State != ledger.NeedsReauth || c.Unfinished != 2 {
+		t.Errorf("connection %+v, %v", c, err)
+	}
+	// A push meanwhile waits with the others.
+	b.plan(t, b.cell(2, 1), 45, "")
+	b.confirm(t, nil)
+	b.settled(t, ledger.Blocked)
+	asked := len(b.sandbox.Requests(t))
+
+	b.sandbox.RestoreToken(t, sandboxtest.Token)
+	b.connect(t)
+	b.settled(t, ledger.Done)
+	b.exactlyAsPlanned(t)
+	if asked > 2 {
+		t.Errorf("%d calls with a token that Harvest had refused", asked)
+	}
+}
+
+// TestPushChange is TestPushTrouble for updates and deletes of an entry that
+// is in Harvest.
+func TestPushChange(t *testing.T) {
+	t.Parallel()
+	drop := func(method string) func(*testing.T, *bench, int64) {
+		return func(t *testing.T, b *bench, _ int64) {
+			b.fault(t, method, entriesPath, sandbox.FaultApplyThenDrop, 1, nil)
+		}
+	}
+	lost := func(method string) func(*testing.T, *bench, int64) {
+		return func(t *testing.T, b *bench, _ int64) {
+			b.fault(t, method, entriesPath, sandbox.FaultDropBefore, 1, nil)
+		}
+	}
+	for _, tt := range []struct {
+		name      string
+		cleared   bool // delete instead of update
+		arm       func(t *testing.T, b *bench, id int64)
+		want      ledger.State
+		wantStory string
+		wantCalls int // PATCH or DELETE
+	}{
+		{name: "update, answer lost", arm: drop("PATCH"), want: ledger.Done, wantStory: "send unknown, look found", wantCalls: 1},
+		{name: "update, request lost", arm: lost("PATCH"), want: ledger.Done, wantStory: "send unknown, look absent, send applied", wantCalls: 2},
+		{name: "delete, answer lost", cleared: true, arm: drop("DELETE"), want: ledger.Done, wantStory: "send unknown, look found", wantCalls: 1},
+		{name: "delete, request lost", cleared: true, arm: lost("DELETE"), want: ledger.Done, wantStory: "send unknown, look absent, send applied", wantCalls: 2},
+		{
+			name: "update, deleted in Harvest", want: ledger.Conflict, wantStory: "send gone", wantCalls: 1,
+			arm: func(t *testing.T, b *bench, id int64) { b.sandbox.WebDelete(t, id) },
+		}, {
+			name: "delete, deleted in Harvest", cleared: true, want: ledger.Done, wantStory: "send gone", wantCalls: 1,
+			arm: func(t *testing.T, b *bench, id int64) { b.sandbox.WebDelete(t, id) },
+		}, {
+			name: "update, request lost and changed in Harvest", want: ledger.Conflict, wantStory: "send unknown, look changed", wantCalls: 1,
+			arm: func(t *testing.T, b *bench, id int64) {
+				b.fault(t, "PATCH", entriesPath, sandbox.FaultDropBefore, 1, nil)
+				b.sandbox.WebUpdate(t, id, map[string]any{"notes": "by hand"})
+			},
+		}, {
+			name: "delete, request lost and changed in Harvest", cleared: true, want: ledger.Conflict, wantStory: "send unknown, look changed", wantCalls: 1,
+			arm: func(t *testing.T, b *bench, id int64) {
+				b.fault(t, "DELETE", entriesPath, sandbox.FaultDropBefore, 1, nil)
+				b.sandbox.WebUpdate(t, id, map[string]any{"hours": 3})
+			},
+		}, {
+			name: "update, request lost and deleted in Harvest", want: ledger.Conflict, wantStory: "send unknown, look gone", wantCalls: 1,
+			arm: func(t *testing.T, b *bench, id int64) {
+				b.fault(t, "PATCH", entriesPath, sandbox.FaultDropBefore, 1, nil)
+				b.sandbox.WebDelete(t, id)
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setUp(t, benchOptions{})
+			b.plan(t, b.cell(0, 1), 75, "Grid and type")
+			b.confirm(t, nil)
+			b.run(t, b.work())
+			b.settled(t, ledger.Done)
+			id := b.last(t).RemoteID
+			method := http.MethodPatch
+			if tt.cleared {
+				method = http.MethodDelete
+				b.plan(t, b.cell(0, 1), 0, "")
+			} else {
+				b.plan(t, b.cell(0, 1), 90, "Grid and type, more")
+			}
+			tt.arm(t, b, id)
+			b.confirm(t, nil)
+			waitFor(t, "the change", func() bool { return b.last(t).State.Finished() })
+			w := b.last(t)
+			if w.State != tt.want || story(w) != tt.wantStory {
+				t.Errorf("%s after %q, want %s after %q", w.State, story(w), tt.want, tt.wantStory)
+			}
+			if n := b.calls(t, method, entriesPath); n != tt.wantCalls {
+				t.Errorf("%d calls, want %d", n, tt.wantCalls)
+			}
+			if tt.want == ledger.Done {
+				b.exactlyAsPlanned(t)
+				return
+			}
+			plan, err := b.store.WeekPlan(t.Context(), b.userID, b.week)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if mark := plan.Rows[0].Cells[1].Mark(); mark != ledger.MarkChanged {
+				t.Errorf("the cell is marked %q", mark)
+			}
+			// Ours goes over it only when a person has ticked it.
+			lines := plan.PushLines(nil, b.week.End())
+			if len(lines) != 1 || lines[0].Ticked || !lines[0].Sendable() {
+				t.Fatalf("lines %+v", lines)
+			}
+			b.confirm(t, nil)
+			b.settled(t, ledger.Done, ledger.Conflict)
+			b.exactlyAsPlanned(t)
+		})
+	}
+}
+
+// TestPushNotFoundEverywhere: a wrong account, or access that was lost, is
+// answered like an entry that does not exist. Nothing may be believed deleted.
+func TestPushNotFoundEverywhere(t *testing.T) {
+	t.Parallel()
+	for _, cleared := range []bool{false, true} {
+		t.Run("cleared "+strconv.FormatBool(cleared), func(t *testing.T) {
+			t.Parallel()
+			b := setUp(t, benchOptions{})
+			b.plan(t, b.cell(0, 1), 75, "Grid and type")
+			b.confirm(t, nil)
+			b.run(t, b.work())
+			b.settled(t, ledger.Done)
+			b.fault(t, "", "/v2", sandbox.FaultStatus, 0, func(f *sandboxtest.Fault) { f.Status = 404 })
+			if cleared {
+				b.plan(t, b.cell(0, 1), 0, "")
+			} else {
+				b.plan(t, b.cell(0, 1), 90, "")
+			}
+			b.confirm(t, nil)
+			waitFor(t, "a write that waits", func() bool { return b.last(t).State == ledger.Retry })
+			if run := b.pulled(t); run.State != ledger.RunFailed {
+				t.Errorf("run %+v", run)
+			}
+			if n := b.mirrored(t); n != 1 {
+				t.Errorf("%d entries in the mirror, want the one", n)
+			}
+			b.sandbox.ClearFaults(t)
+			b.settled(t, ledger.Done)
+			b.exactlyAsPlanned(t)
+		})
+	}
+}
+
+// TestPushPoison: Harvest fails on one entry, and only on that.
+func TestPushPoison(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{gate: true})
+	b.plan(t, b.cell(0, 1), 75, "poison")
+	b.confirm(t, nil)
+	b.run(t, b.work())
+	b.settled(t, ledger.Done)
+	id := b.last(t).RemoteID
+	b.fault(t, "PATCH", entriesPath+"/"+strconv.FormatInt(id, 10), sandbox.FaultStatus, 0, func(f *sandboxtest.Fault) { f.Status = 500 })
+	b.plan(t, b.cell(0, 1), 90, "poison")
+	for i := 1; i < 5; i++ {
+		b.plan(t, b.cell(i, 2), 30, "")
+	}
+	b.confirm(t, nil)
+	waitFor(t, "the others", func() bool {
+		done := 0
+		for _, w := range b.writes(t) {
+			if w.State == ledger.Done {
+				done++
+			}
+		}
+		return done == 5
+	})
+	for _, w := range b.writes(t) {
+		if w.Op == ledger.OpUpdate && w.State.Finished() {
+			t.Errorf("the poison is %s", w.State)
+		}
+	}
+	b.sandbox.ClearFaults(t)
+	b.settled(t, ledger.Done)
+	b.exactlyAsPlanned(t)
+}
+
+// TestPushTwice: any number of doorbells for writes that are done, or of
+// processes that hear them, changes nothing.
+func TestPushTwice(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	for i := range 5 {
+		b.plan(t, b.cell(i, 1), 75, "Grid and type")
+	}
+	b.run(t, b.work())
+	b.run(t, b.work())
+	b.confirm(t, nil)
+	b.ring(t, 10)
+	b.settled(t, ledger.Done)
+	b.exactlyAsPlanned(t)
+	if n := b.posts(t); n != 5 {
+		t.Errorf("%d creates, want 5", n)
+	}
+	asked := len(b.sandbox.Requests(t))
+	b.ring(t, 5)
+	waitFor(t, "the end of all jobs", func() bool {
+		list, err := b.bell.List(t.Context(), jobFilter())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, job := range list {
+			if job.State != "completed" {
+				return false
+			}
+		}
+		return true
+	})
+	if now := len(b.sandbox.Requests(t)); now != asked {
+		t.Errorf("%d calls for nothing", now-asked)
+	}
+}
+
+func (b *bench) ring(t *testing.T, times int) {
+	t.Helper()
+	err := b.store.InTx(t.Context(), func(tx *db.Tx) error {
+		for range times {
+			if err := b.bell.Push(t.Context(), tx, b.connectionID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPushWhileOneIsUnderWay: a second version of a cell, or its deletion,
+// cannot be confirmed while the first may be arriving, and can afterwards.
+func TestPushWhileOneIsUnderWay(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	b.plan(t, b.cell(0, 1), 75, "first")
+	b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenDrop, 1, nil)
+	b.confirm(t, nil)
+	b.run(t, b.work())
+	waitFor(t, "the doubt", func() bool { return b.last(t).State == ledger.Uncertain })
+	b.plan(t, b.cell(0, 1), 90, "second")
+	if n := b.confirm(t, nil); n != 0 {
+		t.Errorf("%d lines over one in doubt", n)
+	}
+	b.settled(t, ledger.Done)
+	b.confirm(t, nil)
+	b.settled(t, ledger.Done)
+	b.exactlyAsPlanned(t)
+	b.plan(t, b.cell(0, 1), 0, "")
+	b.confirm(t, nil)
+	b.settled(t, ledger.Done)
+	b.exactlyAsPlanned(t)
+}
+
+// TestPushTakenBack: what has not been sent is taken back without a call.
+func TestPushTakenBack(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	b.plan(t, b.cell(0, 1), 75, "first")
+	b.confirm(t, nil)
+	b.plan(t, b.cell(0, 1), 0, "")
+	if n := b.confirm(t, nil); n != 1 {
+		t.Errorf("%d lines", n)
+	}
+	b.run(t, b.work())
+	b.settled(t, ledger.Superseded)
+	b.exactlyAsPlanned(t)
+	if n := len(b.sandbox.Requests(t)); n != 0 {
+		t.Errorf("%d calls", n)
+	}
+}
