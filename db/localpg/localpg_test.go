@@ -407,25 +407,25 @@ func TestStart(t *testing.T) {
 }
 
 func TestStopBreaksOffWhatRuns(t *testing.T) {
-	eachUser(t, func(t *testing.T, b *bench) {
-		p := b.start()
-		conn, err := pgx.Connect(t.Context(), p.ConnString)
-		b.must(err)
-		defer conn.Close(context.Background())
-		_, err = conn.Exec(t.Context(), "CREATE TABLE memory (word text)")
-		b.must(err)
-		_, err = conn.Exec(t.Context(), "BEGIN; INSERT INTO memory VALUES ('uncommitted')")
-		b.must(err)
-		p.stop()
-		if alive(p.PID) {
-			t.Error("the server runs after a clean stop")
-		}
-		p = b.start()
-		if got := p.query("SELECT count(*)::text FROM memory"); got != "0" {
-			t.Errorf("%s rows of a transaction that was broken off, want 0", got)
-		}
-		p.stop()
-	})
+	t.Parallel()
+	b := newBench(t, nil)
+	p := b.start()
+	conn, err := pgx.Connect(t.Context(), p.ConnString)
+	b.must(err)
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(t.Context(), "CREATE TABLE memory (word text)")
+	b.must(err)
+	_, err = conn.Exec(t.Context(), "BEGIN; INSERT INTO memory VALUES ('uncommitted')")
+	b.must(err)
+	p.stop()
+	if alive(p.PID) {
+		t.Error("the server runs after a clean stop")
+	}
+	p = b.start()
+	if got := p.query("SELECT count(*)::text FROM memory"); got != "0" {
+		t.Errorf("%s rows of a transaction that was broken off, want 0", got)
+	}
+	p.stop()
 }
 
 func TestTakeover(t *testing.T) {
@@ -557,26 +557,26 @@ func TestStalePIDFile(t *testing.T) {
 
 // A copy of a directory whose server runs says in its files that this server runs.
 func TestCopiedDirectory(t *testing.T) {
-	eachUser(t, func(t *testing.T, b *bench) {
-		original := b.start()
-		original.remember("kept")
-		original.exec("CHECKPOINT")
-		first := b.data
-		b.data += "-copy"
-		if out, err := exec.Command("cp", "-a", first, b.data).CombinedOutput(); err != nil {
-			t.Fatalf("copy: %v: %s", err, out)
-		}
-		copied := b.start()
-		if copied.PID == original.PID {
-			t.Error("the server of the original was taken over for the copy")
-		}
-		copied.remember("copied")
-		copied.stop()
-		if got := original.recall(); got != "kept" {
-			t.Errorf("the original holds %q, want %q", got, "kept")
-		}
-		original.stop()
-	})
+	t.Parallel()
+	b := newBench(t, nil)
+	original := b.start()
+	original.remember("kept")
+	original.exec("CHECKPOINT")
+	first := b.data
+	b.data += "-copy"
+	if out, err := exec.Command("cp", "-a", first, b.data).CombinedOutput(); err != nil {
+		t.Fatalf("copy: %v: %s", err, out)
+	}
+	copied := b.start()
+	if copied.PID == original.PID {
+		t.Error("the server of the original was taken over for the copy")
+	}
+	copied.remember("copied")
+	copied.stop()
+	if got := original.recall(); got != "kept" {
+		t.Errorf("the original holds %q, want %q", got, "kept")
+	}
+	original.stop()
 }
 
 func TestForeignDirectoryIsLeftAlone(t *testing.T) {
@@ -723,67 +723,67 @@ func TestTwoAtOnce(t *testing.T) {
 }
 
 func TestAttach(t *testing.T) {
-	eachUser(t, func(t *testing.T, b *bench) {
-		attach := b.spec()
-		attach.Attach = true
+	t.Parallel()
+	b := newBench(t, nil)
+	attach := b.spec()
+	attach.Attach = true
 
-		// Beside a program that is starting, or runs.
-		owner, stdout := b.launch(b.spec())
-		beside := b.try(attach)
-		line, err := stdout.ReadString('\n')
-		b.must(err)
-		b.must(json.Unmarshal([]byte(line), &owner.programState))
-		switch {
-		case beside.Error != "":
-			t.Fatalf("attach: %s", beside.Error)
-		case owner.InUse: // The other one was faster, and is responsible.
-			owner.stop()
-			owner, beside = beside, b.try(attach)
-		}
-		if beside.PID != owner.PID || beside.ConnString != owner.ConnString {
-			t.Errorf("attached to %+v, want %+v", beside.programState, owner.programState)
-		}
-		beside.remember("beside")
-		beside.stop()
-		if got := owner.recall(); got != "beside" {
-			t.Errorf("the database holds %q, want %q", got, "beside")
-		}
+	// Beside a program that is starting, or runs.
+	owner, stdout := b.launch(b.spec())
+	beside := b.try(attach)
+	line, err := stdout.ReadString('\n')
+	b.must(err)
+	b.must(json.Unmarshal([]byte(line), &owner.programState))
+	switch {
+	case beside.Error != "":
+		t.Fatalf("attach: %s", beside.Error)
+	case owner.InUse: // The other one was faster, and is responsible.
 		owner.stop()
+		owner, beside = beside, b.try(attach)
+	}
+	if beside.PID != owner.PID || beside.ConnString != owner.ConnString {
+		t.Errorf("attached to %+v, want %+v", beside.programState, owner.programState)
+	}
+	beside.remember("beside")
+	beside.stop()
+	if got := owner.recall(); got != "beside" {
+		t.Errorf("the database holds %q, want %q", got, "beside")
+	}
+	owner.stop()
 
-		// Alone, it does all by itself.
-		alone := b.try(attach)
-		if got := alone.recall(); got != "beside" {
-			t.Errorf("the database holds %q, want %q", got, "beside")
-		}
-		alone.stop()
-		if alive(alone.PID) {
-			t.Error("the server runs after the only program's end")
-		}
-	})
+	// Alone, it does all by itself.
+	alone := b.try(attach)
+	if got := alone.recall(); got != "beside" {
+		t.Errorf("the database holds %q, want %q", got, "beside")
+	}
+	alone.stop()
+	if alive(alone.PID) {
+		t.Error("the server runs after the only program's end")
+	}
 }
 
 func TestFullDisk(t *testing.T) {
-	eachUser(t, func(t *testing.T, b *bench) {
-		full := b.spec()
-		full.FileLimit = 200 << 10
-		got := b.startFails(full)
-		if !strings.Contains(got, "the database cannot be made in "+b.data) {
-			t.Errorf("the error is %q", got)
-		}
-		t.Log(got)
-		if entries, err := filepath.Glob(b.data + "/postgres.init-*"); err != nil || len(entries) > 0 {
-			t.Errorf("left over: %v, %v", entries, err)
-		}
-		b.start().stop()
+	t.Parallel()
+	b := newBench(t, nil)
+	full := b.spec()
+	full.FileLimit = 200 << 10
+	got := b.startFails(full)
+	if !strings.Contains(got, "the database cannot be made in "+b.data) {
+		t.Errorf("the error is %q", got)
+	}
+	t.Log(got)
+	if entries, err := filepath.Glob(b.data + "/postgres.init-*"); err != nil || len(entries) > 0 {
+		t.Errorf("left over: %v, %v", entries, err)
+	}
+	b.start().stop()
 
-		broken := b.spec()
-		broken.Settings = []string{"shared_buffers=plenty"}
-		got = b.startFails(broken)
-		if !strings.Contains(got, `invalid value for parameter "shared_buffers": "plenty"`) || !strings.Contains(got, "postgres.log") {
-			t.Errorf("the error is %q, want it to hold the end of the log", got)
-		}
-		b.start().stop()
-	})
+	broken := b.spec()
+	broken.Settings = []string{"shared_buffers=plenty"}
+	got = b.startFails(broken)
+	if !strings.Contains(got, `invalid value for parameter "shared_buffers": "plenty"`) || !strings.Contains(got, "postgres.log") {
+		t.Errorf("the error is %q, want it to hold the end of the log", got)
+	}
+	b.start().stop()
 }
 
 // As root the data directory may be out of reach for the server's user.
