@@ -26,7 +26,7 @@ bench: deps
 	go test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -n1 dirname | sort -u)
 
 generate:
-	go tool -modfile=tools/go.mod templ generate
+	go tool -modfile=tools/go.mod templ generate -path views
 	go tool -modfile=tools/go.mod sqlc generate
 
 lint:
