@@ -41,7 +41,7 @@ type WriteRecord struct {
 type WriteFilter struct {
 	UserID int64 // of one user; 0: of all, for admins
 	ID     int64
-	State  ledger.State
+	States []ledger.State
 	Cell   *ledger.CellID
 	Before int64 // only ids below
 	Most   int   // at most so many; 0: 50
@@ -54,6 +54,15 @@ func (f WriteFilter) most() int32 {
 	return int32(f.Most)
 }
 
+// states is never nil, which the queries would read as unknown.
+func (f WriteFilter) states() []string {
+	states := make([]string, len(f.States))
+	for i, state := range f.States {
+		states[i] = string(state)
+	}
+	return states
+}
+
 // nonzero is nil for zero, which the queries read as "any".
 func nonzero(n int64) *int64 {
 	if n == 0 {
@@ -64,7 +73,7 @@ func nonzero(n int64) *int64 {
 
 // Writes returns the writes that match, newest first, with their attempts.
 func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error) {
-	params := dbgen.WritesListParams{UserID: nonzero(f.UserID), ID: nonzero(f.ID), State: string(f.State), Before: nonzero(f.Before), Most: f.most()}
+	params := dbgen.WritesListParams{UserID: nonzero(f.UserID), ID: nonzero(f.ID), States: f.states(), Before: nonzero(f.Before), Most: f.most()}
 	if f.Cell != nil {
 		params.ProjectID, params.TaskID, params.SpentDate = &f.Cell.ProjectID, &f.Cell.TaskID, &f.Cell.Date
 	}
@@ -138,7 +147,7 @@ func (s *Store) CountWrites(ctx context.Context, userID int64) (map[ledger.State
 // once, notes that in their history, and returns the connections to ring.
 // Others that match are left alone.
 func (tx *Tx) RetryWrites(ctx context.Context, f WriteFilter) (writeIDs, connectionIDs []int64, err error) {
-	rows, err := tx.q.WritesRetry(ctx, dbgen.WritesRetryParams{UserID: nonzero(f.UserID), ID: nonzero(f.ID), State: string(f.State)})
+	rows, err := tx.q.WritesRetry(ctx, dbgen.WritesRetryParams{UserID: nonzero(f.UserID), ID: nonzero(f.ID), States: f.states()})
 	if err != nil {
 		return nil, nil, fmt.Errorf("retry writes: %w", err)
 	}
@@ -163,7 +172,7 @@ func (tx *Tx) DropWrite(ctx context.Context, userID, id int64) error {
 	_, err := tx.q.WriteDrop(ctx, dbgen.WriteDropParams{ID: id, UserID: nonzero(userID)})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = planner.ErrConflict
-		if list, listErr := tx.q.WritesList(ctx, dbgen.WritesListParams{UserID: nonzero(userID), ID: &id, Most: 1}); listErr == nil && len(list) == 0 {
+		if list, listErr := tx.q.WritesList(ctx, dbgen.WritesListParams{UserID: nonzero(userID), ID: &id, States: []string{}, Most: 1}); listErr == nil && len(list) == 0 {
 			err = planner.ErrNotFound
 		}
 	}

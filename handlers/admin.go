@@ -121,18 +121,12 @@ func (h *adminHandler) retryWrites(w http.ResponseWriter, r *http.Request) error
 	}
 	actor, count := currentUser(r).ID, 0
 	err = h.store.InTx(r.Context(), func(tx *db.Tx) error {
-		var writes, connections []int64
-		for _, filter := range group.filters(db.WriteFilter{}) {
-			ids, of, err := tx.RetryWrites(r.Context(), filter)
-			if err != nil {
-				return err
-			}
-			writes, connections = append(writes, ids...), append(connections, of...)
+		writes, connections, err := tx.RetryWrites(r.Context(), db.WriteFilter{States: group.states})
+		if err != nil {
+			return err
 		}
-		slices.Sort(connections)
-		connections = slices.Compact(connections)
 		count = len(writes)
-		err := tx.Audit(r.Context(), actor, "writes.retry_all", "writes", map[string]any{
+		err = tx.Audit(r.Context(), actor, "writes.retry_all", "writes", map[string]any{
 			"state": group.value, "count": count, "writes": someOf(writes), "connections": connections,
 		})
 		if err != nil {

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,19 +52,6 @@ func (g writeGroup) holds(state ledger.State) bool {
 	return len(g.states) == 0 || slices.Contains(g.states, state)
 }
 
-// filters are the queries that together find the group's writes.
-func (g writeGroup) filters(f db.WriteFilter) []db.WriteFilter {
-	if len(g.states) == 0 {
-		return []db.WriteFilter{f}
-	}
-	filters := make([]db.WriteFilter, len(g.states))
-	for i, state := range g.states {
-		filters[i] = f
-		filters[i].State = state
-	}
-	return filters
-}
-
 // writeGroupOf reads a filter; one that does not exist is not found.
 func writeGroupOf(value string) (writeGroup, error) {
 	for _, g := range writeGroups() {
@@ -108,15 +94,11 @@ func beforeOf(query url.Values) (int64, error) {
 // writesPage returns a page of a group's writes, newest first. older is the id
 // that the next page lies below; empty on the last page.
 func writesPage(ctx context.Context, store *db.Store, g writeGroup, f db.WriteFilter) (page []db.WriteRecord, older string, err error) {
-	f.Most = pageOfWrites + 1
-	for _, filter := range g.filters(f) {
-		found, err := store.Writes(ctx, filter)
-		if err != nil {
-			return nil, "", err
-		}
-		page = append(page, found...)
+	f.Most, f.States = pageOfWrites+1, g.states
+	page, err = store.Writes(ctx, f)
+	if err != nil {
+		return nil, "", err
 	}
-	slices.SortFunc(page, func(a, b db.WriteRecord) int { return cmp.Compare(b.ID, a.ID) })
 	if len(page) > pageOfWrites {
 		page = page[:pageOfWrites]
 		older = strconv.FormatInt(page[pageOfWrites-1].ID, 10)

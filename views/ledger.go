@@ -1,6 +1,8 @@
 package views
 
 import (
+	"strings"
+
 	"furrow/ledger"
 	"furrow/planner"
 )
@@ -145,15 +147,15 @@ func attemptClass(a Attempt) string {
 
 // facts are the small print of an attempt: "status 503 · 240 ms · request abc".
 func (a Attempt) facts() string {
-	facts := "no answer"
+	var facts []string
 	if a.Status != 0 {
-		facts = "status " + itoa(a.Status)
+		facts = append(facts, "status "+itoa(a.Status))
 	}
 	if a.Latency != "" {
-		facts += " · " + a.Latency
+		facts = append(facts, a.Latency)
 	}
 	if a.RequestID != "" {
-		facts += " · request " + a.RequestID
+		facts = append(facts, "request "+a.RequestID)
 	}
-	return facts
+	return strings.Join(facts, " · ")
 }

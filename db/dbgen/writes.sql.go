@@ -575,7 +575,7 @@ join tasks t on t.id = p.task_id
 join harvest_connections c on c.id = w.connection_id
 where ($1::bigint is null or w.user_id = $1::bigint)
   and ($2::bigint is null or w.id = $2::bigint)
-  and ($3::text = '' or w.state = $3::text)
+  and (cardinality($3::text[]) = 0 or w.state = any($3::text[]))
   and ($4::bigint is null or (p.project_id = $4::bigint and p.task_id = $5::bigint
       and p.spent_date = $6::date))
   and ($7::bigint is null or w.id < $7::bigint)
@@ -586,7 +586,7 @@ limit $8
 type WritesListParams struct {
 	UserID    *int64
 	ID        *int64
-	State     string
+	States    []string
 	ProjectID *int64
 	TaskID    *int64
 	SpentDate *planner.Date
@@ -623,7 +623,7 @@ func (q *Queries) WritesList(ctx context.Context, arg WritesListParams) ([]Write
 	rows, err := q.db.Query(ctx, WritesList,
 		arg.UserID,
 		arg.ID,
-		arg.State,
+		arg.States,
 		arg.ProjectID,
 		arg.TaskID,
 		arg.SpentDate,
@@ -718,7 +718,7 @@ where c.id = w.connection_id and c.state = 'ok'
   and w.state in ('rejected', 'retry', 'blocked')
   and ($1::bigint is null or w.user_id = $1::bigint)
   and ($2::bigint is null or w.id = $2::bigint)
-  and ($3::text = '' or w.state = $3::text)
+  and (cardinality($3::text[]) = 0 or w.state = any($3::text[]))
   and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id)
 returning w.id, w.connection_id
 `
@@ -726,7 +726,7 @@ returning w.id, w.connection_id
 type WritesRetryParams struct {
 	UserID *int64
 	ID     *int64
-	State  string
+	States []string
 }
 
 type WritesRetryRow struct {
@@ -737,7 +737,7 @@ type WritesRetryRow struct {
 // Tries again at once what a person may try again; see ledger.State.Retryable.
 // A later write of the same entry has overtaken it: then there is nothing to retry.
 func (q *Queries) WritesRetry(ctx context.Context, arg WritesRetryParams) ([]WritesRetryRow, error) {
-	rows, err := q.db.Query(ctx, WritesRetry, arg.UserID, arg.ID, arg.State)
+	rows, err := q.db.Query(ctx, WritesRetry, arg.UserID, arg.ID, arg.States)
 	if err != nil {
 		return nil, err
 	}

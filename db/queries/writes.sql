@@ -131,7 +131,7 @@ join tasks t on t.id = p.task_id
 join harvest_connections c on c.id = w.connection_id
 where (sqlc.narg(user_id)::bigint is null or w.user_id = sqlc.narg(user_id)::bigint)
   and (sqlc.narg(id)::bigint is null or w.id = sqlc.narg(id)::bigint)
-  and (@state::text = '' or w.state = @state::text)
+  and (cardinality(@states::text[]) = 0 or w.state = any(@states::text[]))
   and (sqlc.narg(project_id)::bigint is null or (p.project_id = sqlc.narg(project_id)::bigint and p.task_id = sqlc.narg(task_id)::bigint
       and p.spent_date = sqlc.narg(spent_date)::date))
   and (sqlc.narg(before)::bigint is null or w.id < sqlc.narg(before)::bigint)
@@ -158,7 +158,7 @@ where c.id = w.connection_id and c.state = 'ok'
   and w.state in ('rejected', 'retry', 'blocked')
   and (sqlc.narg(user_id)::bigint is null or w.user_id = sqlc.narg(user_id)::bigint)
   and (sqlc.narg(id)::bigint is null or w.id = sqlc.narg(id)::bigint)
-  and (@state::text = '' or w.state = @state::text)
+  and (cardinality(@states::text[]) = 0 or w.state = any(@states::text[]))
   and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id)
 returning w.id, w.connection_id;
 
