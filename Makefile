@@ -13,8 +13,9 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 run: deps-run build
 	@export FURROW_DATA_DIR="$${FURROW_DATA_DIR:-.furrow}"; exec ./furrow serve --sandbox
 
+# The version comes from git here, not from Go, which fails where git does.
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o furrow .
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o furrow .
 
 test: deps
 	go test -race ./...
