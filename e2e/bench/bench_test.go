@@ -451,8 +451,7 @@ func (p *program) seed(rows int) {
 func (p *program) login() {
 	p.tb.Helper()
 	form := url.Values{"email": {email}, "password": {password}}.Encode()
-	c := dial(p.tb, p.address, "")
-	defer c.conn.Close()
+	c := newClient(p.tb, p.address, "")
 	a := c.post("/login", form)
 	if a.status != http.StatusSeeOther {
 		p.tb.Fatalf("log in: status %d: %s", a.status, a.body)
@@ -464,7 +463,7 @@ func (p *program) login() {
 
 // client is a browser that does next to nothing itself, so that what is measured is the server.
 type client struct {
-	tb      testing.TB
+	address string
 	conn    net.Conn
 	reader  *bufio.Reader
 	head    string // Host and Cookie
@@ -494,25 +493,22 @@ func (a answer) header() http.Header {
 // size is the number of bytes on the wire.
 func (a answer) size() int { return len(a.heading) + len(a.body) }
 
-func dial(tb testing.TB, address, cookie string) *client {
+// newClient makes a client that connects with its first request: the server closes connections that say nothing.
+func newClient(tb testing.TB, address, cookie string) *client {
 	tb.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	c := &client{tb: tb, conn: conn, reader: bufio.NewReaderSize(conn, 64<<10), head: " HTTP/1.1\r\nHost: " + address + "\r\n"}
+	c := &client{address: address, head: " HTTP/1.1\r\nHost: " + address + "\r\n"}
 	if cookie != "" {
 		c.head += "Cookie: " + cookie + "\r\n"
 	}
+	tb.Cleanup(func() {
+		if c.conn != nil {
+			c.conn.Close()
+		}
+	})
 	return c
 }
 
-func (p *program) client() *client {
-	p.tb.Helper()
-	c := dial(p.tb, p.address, p.cookie)
-	p.tb.Cleanup(func() { c.conn.Close() })
-	return c
-}
+func (p *program) client() *client { return newClient(p.tb, p.address, p.cookie) }
 
 func (c *client) get(path string) answer { return c.do("GET", path, "") }
 
@@ -522,6 +518,13 @@ func (c *client) post(path, form string) answer {
 
 // do is used by the goroutines of a load too, so it panics instead of ending the test.
 func (c *client) do(method, path, form string) answer {
+	if c.conn == nil {
+		conn, err := net.Dial("tcp", c.address)
+		if err != nil {
+			panic(err)
+		}
+		c.conn, c.reader = conn, bufio.NewReaderSize(conn, 64<<10)
+	}
 	c.request = append(c.request[:0], method...)
 	c.request = append(append(append(c.request, ' '), path...), c.head...)
 	c.request = append(c.request, c.extra...)

@@ -21,6 +21,7 @@ type floors struct {
 	p          *program
 	pool       *pgxpool.Pool
 	river      *river.Client[pgx.Tx]
+	insert     *river.InsertOpts
 	cellFiller string
 	filler     string
 }
@@ -144,7 +145,7 @@ func (f *floors) store(ctx context.Context, userID int64) error {
 	if _, err := tx.Exec(ctx, "update harvest_connections set pulled_at = $2 where user_id = $1", userID, time.Now()); err != nil {
 		return err
 	}
-	if _, err := f.river.InsertTx(ctx, tx, floorArgs{Number: userID}, nil); err != nil {
+	if _, err := f.river.InsertTx(ctx, tx, floorArgs{Number: userID}, f.insert); err != nil {
 		return err
 	}
 	return tx.Commit(ctx)

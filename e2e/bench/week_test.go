@@ -19,7 +19,7 @@ func BenchmarkWeekPage(b *testing.B) {
 		b.Fatalf("status %d: %s", page.status, page.body)
 	}
 	size := len(page.body)
-	f.fit(p.clientOf(floorAddress), size)
+	f.fit(newClient(b, floorAddress, p.cookie), size)
 	ask := func(c *client) {
 		if a := c.get(path); a.status != http.StatusOK {
 			panic(fmt.Sprintf("status %d", a.status))
@@ -70,18 +70,11 @@ func BenchmarkWeekPage(b *testing.B) {
 	})
 }
 
-func (p *program) clientOf(address string) *client {
-	p.tb.Helper()
-	c := dial(p.tb, address, p.cookie)
-	p.tb.Cleanup(func() { c.conn.Close() })
-	return c
-}
-
 func (p *program) clients(n int, address string) []*client {
 	p.tb.Helper()
 	all := make([]*client, n)
 	for i := range all {
-		all[i] = p.clientOf(address)
+		all[i] = newClient(p.tb, address, p.cookie)
 	}
 	return all
 }
