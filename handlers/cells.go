@@ -87,12 +87,7 @@ func readCells(f form, week planner.Week) (typedCells, error) {
 // them without script. What cannot be stored stays in its input with a
 // sentence beside it, and keeps nothing else from being stored.
 func (h *weekHandler) saveCells(w http.ResponseWriter, r *http.Request) error {
-	user := currentUser(r)
-	week, err := exactWeek(r, user)
-	if err != nil {
-		return err
-	}
-	f, err := readForm(r)
+	user, week, f, err := weekForm(r)
 	if err != nil {
 		return err
 	}
@@ -293,16 +288,11 @@ func (h *weekHandler) cellWrites(r *http.Request, b *weekBuilder, id ledger.Cell
 
 // saveCell stores the plan and the note of one cell.
 func (h *weekHandler) saveCell(w http.ResponseWriter, r *http.Request) error {
-	user := currentUser(r)
-	week, err := exactWeek(r, user)
+	user, week, f, err := weekForm(r)
 	if err != nil {
 		return err
 	}
 	id, day, err := cellOf(r, week)
-	if err != nil {
-		return err
-	}
-	f, err := readForm(r)
 	if err != nil {
 		return err
 	}

@@ -102,12 +102,7 @@ func worth(row *ledger.Row, hours planner.Hours) string {
 // push turns the ticked lines into writes and rings for them, all in one
 // transaction, and answers without having asked Harvest anything.
 func (h *weekHandler) push(w http.ResponseWriter, r *http.Request) error {
-	user := currentUser(r)
-	week, err := exactWeek(r, user)
-	if err != nil {
-		return err
-	}
-	f, err := readForm(r)
+	user, week, f, err := weekForm(r)
 	if err != nil {
 		return err
 	}

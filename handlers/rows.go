@@ -16,12 +16,7 @@ const maxName = 100
 // addRow puts a row into a week: one that may be logged in Harvest, or one
 // that only exists here.
 func (h *weekHandler) addRow(w http.ResponseWriter, r *http.Request) error {
-	user := currentUser(r)
-	week, err := exactWeek(r, user)
-	if err != nil {
-		return err
-	}
-	f, err := readForm(r)
+	user, week, f, err := weekForm(r)
 	if err != nil {
 		return err
 	}
@@ -68,12 +63,7 @@ func (h *weekHandler) addRow(w http.ResponseWriter, r *http.Request) error {
 
 // removeRow takes an empty row out of a week.
 func (h *weekHandler) removeRow(w http.ResponseWriter, r *http.Request) error {
-	user := currentUser(r)
-	week, err := exactWeek(r, user)
-	if err != nil {
-		return err
-	}
-	f, err := readForm(r)
+	user, week, f, err := weekForm(r)
 	if err != nil {
 		return err
 	}

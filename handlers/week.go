@@ -52,6 +52,16 @@ func exactWeek(r *http.Request, user db.User) (planner.Week, error) {
 	return week, err
 }
 
+// weekForm reads what every form about a week comes with.
+func weekForm(r *http.Request) (user db.User, week planner.Week, f form, err error) {
+	user = currentUser(r)
+	week, err = exactWeek(r, user)
+	if err == nil {
+		f, err = readForm(r)
+	}
+	return user, week, f, err
+}
+
 func (h *weekHandler) show(w http.ResponseWriter, r *http.Request) error {
 	user := currentUser(r)
 	week, exact, err := pathWeek(r, user)
