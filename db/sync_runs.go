@@ -29,12 +29,11 @@ const (
 // made. week, if not nil, is looked at for deletions too. today is the user's
 // date. [planner.ErrNotFound]: the user has no working connection.
 func (tx *Tx) StartRun(ctx context.Context, userID int64, trigger Trigger, week *planner.Week, today planner.Date) (runID int64, joined bool, err error) {
-	var first, from *planner.Date
+	var first *planner.Date
 	if week != nil {
 		first = &week.Start
 	}
-	yearAgo := planner.DateOf(today.Time().AddDate(-1, 0, 0))
-	from = &yearAgo
+	from := planner.DateOf(today.Time().AddDate(-1, 0, 0))
 	id, err := tx.q.SyncRunAdd(ctx, dbgen.SyncRunAddParams{Trigger: string(trigger), Week: first, Overlap: ledger.Overlap, YearFrom: from, UserID: userID})
 	if err == nil {
 		return id, false, nil

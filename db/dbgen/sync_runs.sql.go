@@ -93,7 +93,8 @@ func (q *Queries) SyncRun(ctx context.Context, arg SyncRunParams) (SyncRunRow, e
 
 const SyncRunAdd = `-- name: SyncRunAdd :one
 insert into sync_runs (user_id, connection_id, trigger, week, updated_since, year_from)
-select c.user_id, c.id, $1, $2, c.entries_cursor - $3::interval, $4
+select c.user_id, c.id, $1, $2,
+       coalesce(c.entries_cursor - $3::interval, cast(case when c.pulled_at is not null then $4::date end as timestamptz)), $4::date
 from harvest_connections c
 where c.user_id = $5 and c.state = 'ok'
 on conflict (connection_id) where state in ('queued', 'running', 'waiting') do nothing
@@ -104,11 +105,13 @@ type SyncRunAddParams struct {
 	Trigger  string
 	Week     *planner.Date
 	Overlap  time.Duration
-	YearFrom *planner.Date
+	YearFrom planner.Date
 	UserID   int64
 }
 
-// A second run while one is live is not made: nothing comes back.
+// A second run while one is live is not made: nothing comes back. An account
+// whose last pull found nothing has no newest change to go on from: all changes
+// of the year are listed, as those of a run that is not the first.
 func (q *Queries) SyncRunAdd(ctx context.Context, arg SyncRunAddParams) (int64, error) {
 	row := q.db.QueryRow(ctx, SyncRunAdd,
 		arg.Trigger,

@@ -1,7 +1,10 @@
--- A second run while one is live is not made: nothing comes back.
+-- A second run while one is live is not made: nothing comes back. An account
+-- whose last pull found nothing has no newest change to go on from: all changes
+-- of the year are listed, as those of a run that is not the first.
 -- name: SyncRunAdd :one
 insert into sync_runs (user_id, connection_id, trigger, week, updated_since, year_from)
-select c.user_id, c.id, @trigger, sqlc.narg(week), c.entries_cursor - sqlc.arg(overlap)::interval, @year_from
+select c.user_id, c.id, @trigger, sqlc.narg(week),
+       coalesce(c.entries_cursor - sqlc.arg(overlap)::interval, cast(case when c.pulled_at is not null then sqlc.arg(year_from)::date end as timestamptz)), sqlc.arg(year_from)::date
 from harvest_connections c
 where c.user_id = @user_id and c.state = 'ok'
 on conflict (connection_id) where state in ('queued', 'running', 'waiting') do nothing
