@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -189,12 +190,12 @@ func (s *Server) spawn(ctx context.Context, bin string, user *account) error {
 	if info, err := os.Stat(s.logPath()); err == nil && info.Size() > maxLogSize {
 		os.Rename(s.logPath(), s.logPath()+".old") //nolint:errcheck // The log may as well grow.
 	}
-	log, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return fmt.Errorf("the log of PostgreSQL cannot be written: %w", err)
+		return fmt.Errorf("the log of PostgreSQL cannot be written (%w): delete it, or make it writable for this user", err)
 	}
 	defer log.Close()
-	logStart, _ := log.Seek(0, 2) // Then an error quotes older lines.
+	logStart, _ := log.Seek(0, io.SeekEnd) // If that fails, an error quotes older lines.
 
 	args := []string{"-D", s.dir}
 	for _, setting := range append(settings(s.socket), s.cfg.Settings...) {
@@ -391,7 +392,7 @@ func tail(text []byte) string {
 
 // tryLock returns EWOULDBLOCK if another process holds the lock. The lock ends with the process, however that ends.
 func tryLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}

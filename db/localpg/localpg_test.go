@@ -848,6 +848,27 @@ func TestRootInAPrivateDirectory(t *testing.T) {
 	programs[1].stop()
 }
 
+// As root, the server of a directory that another user made runs as this user, who can go on with it.
+func TestRootInAnothersDirectory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	if os.Geteuid() == 0 {
+		b = newBench(t, &syscall.Credential{Uid: 65534, Gid: 65534})
+		b.mkdir(filepath.Dir(b.data), 0o700)
+	}
+	for i, cred := range []*syscall.Credential{b.cred, nil, b.cred} {
+		b.cred = cred
+		p := b.start()
+		p.remember(strconv.Itoa(i))
+		p.stop()
+	}
+	p := b.start()
+	if got := p.recall(); got != "0 1 2" {
+		t.Errorf("the database holds %q, want %q", got, "0 1 2")
+	}
+	p.stop()
+}
+
 func TestExited(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
