@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"furrow/db"
 	"furrow/ledger"
@@ -32,11 +33,13 @@ func (h *weekHandler) startWeekSync(w http.ResponseWriter, r *http.Request) erro
 		}
 		return h.redirect(w, r, views.WeekPath(week))
 	}
-	plan, err := h.store.WeekPlan(r.Context(), user.ID, week)
+	plan, assignments, err := h.store.WeekPage(r.Context(), user.ID, week)
 	if err != nil {
 		return err
 	}
-	return h.render(w, r, http.StatusOK, h.builder(user, plan).status().View())
+	b := h.builder(user, plan)
+	b.choosable = len(assignments) > 0
+	return h.render(w, r, http.StatusOK, b.status().View())
 }
 
 // syncStatus is the polled component, with the grid if it differs from what
@@ -47,15 +50,21 @@ func (h *weekHandler) syncStatus(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return planner.ErrNotFound
 	}
-	plan, err := h.store.WeekPlan(r.Context(), user.ID, planner.WeekOf(date, user.Profile.WeekStart))
+	plan, assignments, err := h.store.WeekPage(r.Context(), user.ID, planner.WeekOf(date, user.Profile.WeekStart))
 	if err != nil {
 		return err
 	}
 	b := h.builder(user, plan)
+	b.choosable = len(assignments) > 0
 	live := views.LivePartial{Status: b.status()}
-	if r.URL.Query().Get("since") != b.fingerprint() {
+	since := r.URL.Query().Get("since")
+	if since != b.fingerprint() {
 		grid := b.grid()
 		live.Grid = &grid
+	}
+	if b.choosable && !strings.HasPrefix(since, choosableMark) {
+		form := addRowForm(plan, assignments, views.Fields{})
+		live.AddRow = &form
 	}
 	return h.render(w, r, http.StatusOK, live.View())
 }

@@ -90,6 +90,7 @@ func (h *weekHandler) page(r *http.Request, week planner.Week, addRow views.Fiel
 
 func (h *weekHandler) weekPage(r *http.Request, b *weekBuilder, assignments []db.Assignment, addRow views.Fields) views.WeekPage {
 	plan, week := b.plan, b.plan.Week
+	b.choosable = len(assignments) > 0
 	page := views.WeekPage{
 		Chrome:     h.chrome(r, "Week of "+week.Start.Format("2 January 2006"), views.NavWeek),
 		Week:       week,
@@ -135,6 +136,8 @@ type weekBuilder struct {
 	now   time.Time
 	zone  *time.Location
 	today planner.Date
+	// choosable: there are assignments to choose new rows from.
+	choosable bool
 	// typed are the inputs that were not stored, by cell.
 	typed map[ledger.CellID]refusedCell
 }
@@ -338,7 +341,8 @@ func syncPhase(connection ledger.ConnectionState, run *ledger.RunStatus) views.S
 }
 
 // fingerprint names what the grid shows, so that a poll only moves a grid that
-// differs. Progress and counts, which are the status itself, are left out.
+// differs. Progress and counts, which are the status itself, are left out. It
+// begins with choosableMark if the page lets the user choose new rows.
 func (b *weekBuilder) fingerprint() string {
 	hash := fnv.New64a()
 	p := &b.plan
@@ -355,8 +359,15 @@ func (b *weekBuilder) fingerprint() string {
 			}
 		}
 	}
-	return strconv.FormatUint(hash.Sum64(), 36)
+	mark := ""
+	if b.choosable {
+		mark = choosableMark
+	}
+	return mark + strconv.FormatUint(hash.Sum64(), 36)
 }
+
+// choosableMark is no digit of base 36.
+const choosableMark = "."
 
 // refusedCell is an input that was not stored, and why.
 type refusedCell struct {

@@ -44,11 +44,13 @@ type SyncStatus struct {
 // LivePartial is the answer of the polled address: the status, and what changed
 // in the grid since the last answer. Grid replaces the whole grid (morphed, so
 // focus and unsent text stay) and is needed when rows came or went; otherwise
-// Change holds the rows that changed. Both may be nil.
+// Change holds the rows that changed. All may be nil.
 type LivePartial struct {
 	Status SyncStatus
 	Grid   *WeekGrid
 	Change *WeekChange
+	// AddRow is set when there is something to choose from where there was not.
+	AddRow *AddRow
 }
 
 // class is the mark of the phase.
