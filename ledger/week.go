@@ -159,7 +159,7 @@ const (
 	MarkBlank     Mark = ""
 	MarkPlanned   Mark = "planned"    // only here
 	MarkWaiting   Mark = "waiting"    // queued for Harvest
-	MarkInHarvest Mark = "in_harvest" // confirmed, and still so
+	MarkInHarvest Mark = "in_harvest" // confirmed, and still so; or tracked there by others
 	MarkUncertain Mark = "uncertain"  // sent, no answer; being looked up
 	MarkNeedsYou  Mark = "needs_you"  // refused; a person must act
 	MarkChanged   Mark = "changed"    // changed or deleted in Harvest
@@ -188,6 +188,8 @@ func (c Cell) Mark() Mark {
 		return MarkLocked
 	case c.Ours != nil && c.Ours.RemoteID != 0 && c.Planned == c.Ours.PlannedMinutes && c.Note == c.Ours.PlannedNote:
 		return MarkInHarvest
+	case c.Ours == nil && c.Planned > 0 && c.missing() == 0:
+		return MarkInHarvest // tracked there, by entries that are not ours
 	case c.Planned > 0 || c.Note != "":
 		return MarkPlanned
 	case c.Ours != nil && c.Ours.RemoteID != 0:
