@@ -58,7 +58,7 @@ func TestMain(m *testing.M) {
 // of tens of seconds.
 func quick() ledger.Timing {
 	return ledger.Timing{
-		Lease: 3 * time.Second, Margin: 500 * time.Millisecond, Deadline: time.Second, Settle: 300 * time.Millisecond,
+		Lease: 2 * time.Second, Margin: 400 * time.Millisecond, Deadline: time.Second, Settle: 300 * time.Millisecond,
 		LookAgain: 300 * time.Millisecond, Slice: 2 * time.Second, Calls: 20, Backoff: 100 * time.Millisecond, MaxWait: time.Second,
 	}
 }
@@ -109,35 +109,30 @@ func (s *site) work() *jobs.Work {
 	}
 }
 
-// push does what the handler of a confirmed push does: the lines that pick
-// likes become writes, with a doorbell, in one transaction.
-func (s *site) push(ctx context.Context, queue *jobs.Queue, userID int64, week planner.Week, mutation string, pick func(ledger.Line) bool) (int, error) {
-	count := 0
-	err := s.store.InTx(ctx, func(tx *db.Tx) error {
-		connectionID, state, err := tx.LockConnection(ctx, userID)
-		if err != nil {
-			return err
+// push does what the handler of a confirmed push does, in a transaction: the
+// lines that pick likes become writes, with a doorbell.
+func (s *site) push(ctx context.Context, tx *db.Tx, queue *jobs.Queue, userID int64, week planner.Week, mutation string, pick func(ledger.Line) bool) (int, error) {
+	connectionID, state, err := tx.LockConnection(ctx, userID)
+	if err != nil {
+		return 0, err
+	}
+	if stored, err := tx.PushStored(ctx, userID, mutation); err != nil || stored {
+		return 0, err
+	}
+	plan, err := tx.WeekPlan(ctx, userID, week)
+	if err != nil {
+		return 0, err
+	}
+	var lines []ledger.Line
+	for _, line := range plan.PushLines(nil, week.End()) {
+		if line.Sendable() && (pick == nil || pick(line)) {
+			lines = append(lines, line)
 		}
-		if stored, err := tx.PushStored(ctx, userID, mutation); err != nil || stored {
-			return err
-		}
-		plan, err := tx.WeekPlan(ctx, userID, week)
-		if err != nil {
-			return err
-		}
-		var lines []ledger.Line
-		for _, line := range plan.PushLines(nil, week.End()) {
-			if line.Sendable() && (pick == nil || pick(line)) {
-				lines = append(lines, line)
-			}
-		}
-		count = len(lines)
-		if err := tx.AddWrites(ctx, userID, connectionID, state, plan, lines, mutation); err != nil {
-			return err
-		}
-		return queue.Push(ctx, tx, connectionID)
-	})
-	return count, err
+	}
+	if err := tx.AddWrites(ctx, userID, connectionID, state, plan, lines, mutation); err != nil {
+		return 0, err
+	}
+	return len(lines), queue.Push(ctx, tx, connectionID)
 }
 
 // bench is a user who is connected to a sandbox, with everything around.
@@ -293,11 +288,34 @@ func (b *bench) plan(t *testing.T, cell ledger.CellID, minutes planner.Minutes, 
 // how many there were.
 func (b *bench) confirm(t *testing.T, pick func(ledger.Line) bool) int {
 	t.Helper()
-	n, err := b.push(t.Context(), b.bell, b.userID, b.week, rand.Text(), pick)
+	n := 0
+	err := b.store.InTx(t.Context(), func(tx *db.Tx) (err error) {
+		n, err = b.push(t.Context(), tx, b.bell, b.userID, b.week, rand.Text(), pick)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// drain sends what is due, without a queue.
+func (b *bench) drain(t *testing.T) {
+	t.Helper()
+	remote, err := b.remote(t.Context(), b.connectionID, jobs.Interactive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, ok, err := b.store.TakeOutbox(t.Context(), b.connectionID, quick().Lease, cellURL)
+	if err != nil || !ok {
+		t.Fatalf("the lease is taken (%t), %v", !ok, err)
+	}
+	if err := ledger.Drain(t.Context(), remote, box, quick()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := box.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // writes are the user's writes, oldest first.
