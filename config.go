@@ -105,7 +105,11 @@ func (c *databaseConfig) resolve(getenv func(string) string) error {
 
 // makeDataDir makes the data directory, or says what is wrong with it.
 func (c *databaseConfig) makeDataDir() error {
-	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+	mode := os.FileMode(0o700)
+	if os.Geteuid() == 0 {
+		mode = 0o711 // PostgreSQL runs as another user then, who must pass through
+	}
+	if err := os.MkdirAll(c.DataDir, mode); err != nil {
 		return fmt.Errorf("the data directory %s cannot be made: %w", c.DataDir, errors.Unwrap(err))
 	}
 	if _, err := os.ReadDir(c.DataDir); err != nil {

@@ -11,11 +11,15 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // users' zones must not depend on the machine
 
 	"github.com/alecthomas/kong"
+
+	"furrow/db"
+	"furrow/db/localpg"
 )
 
 // version is set by the build.
@@ -85,17 +89,29 @@ func logLevel(name string) slog.Level {
 
 // Run prints what is needed to report a problem.
 func (c *versionConfig) Run(ctx context.Context, env *environment) error {
-	postgres := "not reachable"
-	database, err := openDatabase(ctx, c.databaseConfig, env, shared)
-	if err == nil {
-		defer database.close(env.log)
-		err = database.pool.QueryRow(ctx, "show server_version").Scan(&postgres)
-	}
+	postgres, err := c.postgres(ctx)
 	if err != nil {
 		postgres = "not reachable: " + firstLine(err)
 	}
 	fmt.Fprintf(env.stdout, "furrow %s\n%s %s/%s\nPostgreSQL %s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, postgres)
 	return nil
+}
+
+// postgres is the version of the server in use; for a private one, which is not
+// started for this, the major version that it would have.
+func (c *versionConfig) postgres(ctx context.Context) (string, error) {
+	if c.DatabaseURL == "" {
+		major, err := localpg.Major(ctx)
+		return strconv.Itoa(major), err
+	}
+	pool, err := db.Open(ctx, c.DatabaseURL, 1)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	var postgres string
+	err = pool.QueryRow(ctx, "show server_version").Scan(&postgres)
+	return postgres, err
 }
 
 func firstLine(err error) string {

@@ -12,6 +12,7 @@ import (
 
 	"furrow/db"
 	"furrow/db/dbtest"
+	"furrow/db/localpg/testpg"
 	"furrow/ledger"
 )
 
@@ -58,7 +59,7 @@ func TestStartRefused(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", t.TempDir()}, tt.args...)
+			args := append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", testpg.DataDir(t)}, tt.args...)
 			var stdout, stderr bytes.Buffer
 			err := run(ctx, args, func(string) string { return "" }, strings.NewReader(""), &stdout, &stderr)
 			if err == nil {

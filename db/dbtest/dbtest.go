@@ -180,7 +180,7 @@ func templateName() (string, error) {
 // createFrom clones a template. PostgreSQL refuses to copy a database that
 // somebody is connected to for a moment, so that refusal is tried again.
 func createFrom(ctx context.Context, server, name, template string) error {
-	statement := "create database " + pgx.Identifier{name}.Sanitize() + " template " + pgx.Identifier{template}.Sanitize() + " strategy file_copy"
+	statement := "create database " + pgx.Identifier{name}.Sanitize() + " template " + pgx.Identifier{template}.Sanitize()
 	for {
 		err := execute(ctx, server, statement)
 		var pgErr *pgconn.PgError
