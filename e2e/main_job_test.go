@@ -96,7 +96,7 @@ func TestMainJob(t *testing.T) {
 	// It is unlocked there, and an admin has it tried again.
 	sandbox.Unlock(t, sandboxtest.UserID, locked, locked)
 	p.click("link", "Admin")
-	p.clickOn("button", begins("needs you"))
+	p.clickOn("button", begins("Needs you"))
 	p.click("button", "Try again now")
 	p.sees("is tried again now.")
 	p.click("link", "Audit")
@@ -107,7 +107,7 @@ func TestMainJob(t *testing.T) {
 
 	// Nothing is left, and nothing was booked besides.
 	p.click("link", "Review and push")
-	p.sees("Nothing to send")
+	p.sees("Nothing to send.")
 	ours := 0
 	for _, e := range sandbox.State(t).Entries() {
 		if e.ExternalReference != nil && strings.HasPrefix(e.ExternalReference.Permalink, program.URL) {
