@@ -13,6 +13,7 @@ import (
 
 	"furrow/db/dbgen"
 	"furrow/ledger"
+	"furrow/planner"
 )
 
 // pace is the limit of a class: no window of length w sees more than
@@ -120,6 +121,7 @@ func (g *Gate) Succeeded(ctx context.Context, pass ledger.GatePass) error {
 
 // GateStatus is how a scope of the gate stands, for admins.
 type GateStatus struct {
+	Scope        string           // its name
 	ConnectionID int64            // 0: the provider as a whole, which has only a breaker
 	Class        ledger.GateClass // empty for the provider
 	Breaker      BreakerState
@@ -148,7 +150,7 @@ func (s *Store) Gates(ctx context.Context) ([]GateStatus, error) {
 	list := make([]GateStatus, len(rows))
 	for i, r := range rows {
 		list[i] = GateStatus{
-			Breaker: BreakerState(r.CbState), Failures: int(r.CbFailures), Free: int(r.Free),
+			Scope: r.Scope, Breaker: BreakerState(r.CbState), Failures: int(r.CbFailures), Free: int(r.Free),
 			Asked: time.Duration(r.AskedSeconds * float64(time.Second)), Broken: time.Duration(r.BrokenSeconds * float64(time.Second)),
 		}
 		if rest, ok := strings.CutPrefix(r.Scope, "connection:"); ok {
@@ -160,4 +162,18 @@ func (s *Store) Gates(ctx context.Context) ([]GateStatus, error) {
 		}
 	}
 	return list, nil
+}
+
+// ForceBreaker opens the breaker of a scope for hold, or closes it, whatever
+// calls have shown. Closing it does not lift a silence that Harvest asked for.
+// [planner.ErrNotFound]: there is no such scope.
+func (tx *Tx) ForceBreaker(ctx context.Context, scope string, open bool, hold time.Duration) error {
+	n, err := tx.q.GateForce(ctx, dbgen.GateForceParams{Scope: scope, Open: open, Hold: hold})
+	if err == nil && n == 0 {
+		err = planner.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("force the breaker of %s: %w", scope, err)
+	}
+	return nil
 }

@@ -154,6 +154,7 @@ func accesses(ada adaIDs) []access {
 		{pattern: "POST /admin/jobs/{id}/retry", path: "/admin/jobs/" + id(ada.job) + "/retry", bob: gone},
 		{pattern: "GET /admin/connections", path: "/admin/connections", bob: gone},
 		{pattern: "GET /admin/limits", path: "/admin/limits", bob: gone},
+		{pattern: "POST /admin/limits/{scope}/{state}", path: "/admin/limits/provider/open", bob: gone},
 		{pattern: "GET /admin/audit", path: "/admin/audit", bob: gone},
 		{pattern: "GET /admin/users", path: "/admin/users", bob: gone},
 

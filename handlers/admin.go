@@ -328,7 +328,7 @@ func (h *adminHandler) limits(w http.ResponseWriter, r *http.Request) error {
 		Tab: views.AdminLimits, Heading: "Limits",
 		Intro: "What holds calls to Harvest back: the pace that keeps below Harvest's limits, pauses that Harvest asked for, and breakers that open when it keeps failing.",
 		Columns: []views.Column{
-			{Name: "Calls"}, {Name: "Breaker"}, {Name: "Failures in a row", Numbers: true}, {Name: "Free now", Numbers: true}, {Name: "Held back until"},
+			{Name: "Calls"}, {Name: "Breaker"}, {Name: "Failures in a row", Numbers: true}, {Name: "Free now", Numbers: true}, {Name: "Held back until"}, {Name: "Breaker by hand"},
 		},
 		Empty: "Harvest has not been called yet.",
 	}
@@ -354,9 +354,40 @@ func (h *adminHandler) limits(w http.ResponseWriter, r *http.Request) error {
 				until += ", asked for by Harvest"
 			}
 		}
-		page.Rows = append(page.Rows, []views.TableCell{{Text: name}, breaker, {Text: strconv.Itoa(g.Failures)}, {Text: free}, {Text: until}})
+		byHand := views.TableCell{Actions: []views.TableAction{{URL: views.ForceBreakerPath(g.Scope, true), Label: "Open", Of: name}}}
+		if g.Breaker != db.BreakerClosed {
+			byHand.Actions[0] = views.TableAction{URL: views.ForceBreakerPath(g.Scope, false), Label: "Close", Of: name}
+		}
+		page.Rows = append(page.Rows, []views.TableCell{{Text: name}, breaker, {Text: strconv.Itoa(g.Failures)}, {Text: free}, {Text: until}, byHand})
 	}
 	return h.table(w, r, page)
+}
+
+// forcedOpen is how long a breaker stays open that an admin has opened, if
+// nobody closes it: Harvest must not be forgotten.
+const forcedOpen = 24 * time.Hour
+
+// forceBreaker opens or closes a breaker by hand.
+func (h *adminHandler) forceBreaker(w http.ResponseWriter, r *http.Request) error {
+	scope, state := r.PathValue("scope"), r.PathValue("state")
+	if state != "open" && state != "closed" {
+		return planner.ErrNotFound
+	}
+	err := h.store.InTx(r.Context(), func(tx *db.Tx) error {
+		if err := tx.ForceBreaker(r.Context(), scope, state == "open", forcedOpen); err != nil {
+			return err
+		}
+		return tx.Audit(r.Context(), currentUser(r).ID, "breaker."+state, "gate "+scope, map[string]any{})
+	})
+	if err != nil {
+		return err
+	}
+	said := "The breaker is closed. Calls go through again, at Harvest's pace."
+	if state == "open" {
+		said = "The breaker is open. No call is made for a day, or until you close it."
+	}
+	h.sessions.flash(r.Context(), views.FlashGood, said)
+	return h.redirect(w, r, views.AdminLimitsPath)
 }
 
 func (h *adminHandler) audit(w http.ResponseWriter, r *http.Request) error {
@@ -392,6 +423,10 @@ func auditWords(action string) string {
 		return "tried a write again"
 	case "writes.retry_all":
 		return "tried all writes again that matched"
+	case "breaker.open":
+		return "opened a breaker"
+	case "breaker.closed":
+		return "closed a breaker"
 	case "jobs.retry":
 		return "ran a job again"
 	case "jobs.retry_all":

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -338,5 +339,53 @@ func TestAuditPages(t *testing.T) {
 	}
 	if got := in.get("/admin/audit?before=x"); got.status != http.StatusNotFound {
 		t.Errorf("no page: status %d", got.status)
+	}
+}
+
+// A breaker that an admin opens lets nothing through, whatever calls show;
+// one that an admin closes lets them through again.
+func TestForceBreaker(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.user(rootEmail, true)
+	root := b.loggedIn(rootEmail)
+	if got := root.post("/admin/limits/provider/open", nil); got.status != http.StatusNotFound {
+		t.Errorf("before any call: status %d", got.status)
+	}
+	connection := b.connect(b.ida())
+	gate := db.NewGate(b.pool)
+	request := ledger.GateRequest{ConnectionID: connection, Class: ledger.GateGeneral}
+	earlier, err := gate.Admit(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range []string{"provider", fmt.Sprintf("connection:%d:general", connection)} {
+		path := "/admin/limits/" + url.PathEscape(scope)
+		if got := root.post(path+"/open", nil); got.status != http.StatusSeeOther {
+			t.Fatalf("open %s: status %d", scope, got.status)
+		}
+		earlier.Unsettled = true
+		if err := gate.Succeeded(t.Context(), earlier); err != nil { // the outcome of an older call changes nothing
+			t.Fatal(err)
+		}
+		var wait *ledger.WaitError
+		if _, err := gate.Admit(t.Context(), request); !errors.As(err, &wait) || wait.Why != ledger.WaitBreaker || wait.Wait < 23*time.Hour {
+			t.Errorf("%s is open, and a call gets %v", scope, err)
+		}
+		if text := root.get("/admin/limits").text(t, "table.list"); !strings.Contains(text, "Close") {
+			t.Errorf("it cannot be closed: %q", text)
+		}
+		if got := root.post(path+"/closed", nil); got.status != http.StatusSeeOther {
+			t.Fatalf("close %s: status %d", scope, got.status)
+		}
+		if _, err := gate.Admit(t.Context(), request); err != nil {
+			t.Errorf("%s is closed, and a call gets %v", scope, err)
+		}
+	}
+	if got := root.post("/admin/limits/provider/ajar", nil); got.status != http.StatusNotFound {
+		t.Errorf("an unknown state: status %d", got.status)
+	}
+	if opened, closed := b.audited("breaker.open"), b.audited("breaker.closed"); len(opened) != 2 || len(closed) != 2 {
+		t.Errorf("audited: %v and %v", opened, closed)
 	}
 }

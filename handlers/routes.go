@@ -92,6 +92,7 @@ func (s *site) routes(deps Deps) *routes {
 	mux.Handle("POST "+views.AdminJobsPath+"/{id}/retry", s.admin(admin.retryJob))
 	mux.Handle("GET "+views.AdminConnsPath, s.admin(admin.connections))
 	mux.Handle("GET "+views.AdminLimitsPath, s.admin(admin.limits))
+	mux.Handle("POST "+views.AdminLimitsPath+"/{scope}/{state}", s.admin(admin.forceBreaker))
 	mux.Handle("GET "+views.AdminAuditPath, s.admin(admin.audit))
 	mux.Handle("GET "+views.AdminUsersPath, s.admin(admin.users))
 

@@ -68,7 +68,7 @@ func DefaultTiming() Timing {
 		Slice:     10 * time.Second,
 		Calls:     20,
 		Backoff:   2 * time.Second,
-		MaxWait:   5 * time.Minute,
+		MaxWait:   time.Minute,
 	}
 }
 

@@ -75,11 +75,19 @@ type Column struct {
 	Numbers bool // set right-aligned, in tabular figures
 }
 
-// TableCell is text with, at most, an address or a tone.
+// TableCell is text with, at most, an address, a tone, or actions.
 type TableCell struct {
-	Text string
-	URL  string
-	Tone FlashKind // good, bad, or none
+	Text    string
+	URL     string
+	Tone    FlashKind // good, bad, or none
+	Actions []TableAction
+}
+
+// TableAction is a button of a row.
+type TableAction struct {
+	URL   string // where it posts to
+	Label string
+	Of    string // what it is done to, for those who do not see the row
 }
 
 // class is the mark of a job's state.

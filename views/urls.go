@@ -112,6 +112,16 @@ func AdminRetryWritePath(id int64) string {
 	return AdminWritesPath + "/" + strconv.FormatInt(id, 10) + "/retry"
 }
 
+// ForceBreakerPath forces the breaker of a scope of the gate open or closed
+// (POST). Scopes hold colons and digits.
+func ForceBreakerPath(scope string, open bool) string {
+	state := "closed"
+	if open {
+		state = "open"
+	}
+	return AdminLimitsPath + "/" + url.PathEscape(scope) + "/" + state
+}
+
 // AdminJobsURL is the list of jobs, by state.
 func AdminJobsURL(state, before string) string {
 	return withQuery(AdminJobsPath, "state", state, "before", before)

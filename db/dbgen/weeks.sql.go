@@ -29,51 +29,6 @@ func (q *Queries) AssignmentExists(ctx context.Context, arg AssignmentExistsPara
 	return exists, err
 }
 
-const AssignmentsActive = `-- name: AssignmentsActive :many
-select a.project_id, a.task_id, cl.name as client, p.name as project, t.name as task
-from assignments a
-join projects p on p.id = a.project_id
-join tasks t on t.id = a.task_id
-join clients cl on cl.id = p.client_id
-where a.user_id = $1 and a.active
-order by lower(cl.name), cl.id, lower(p.name), p.id, lower(t.name), t.id
-`
-
-type AssignmentsActiveRow struct {
-	ProjectID int64
-	TaskID    int64
-	Client    string
-	Project   string
-	Task      string
-}
-
-// What may be logged in Harvest, for the row finder.
-func (q *Queries) AssignmentsActive(ctx context.Context, userID int64) ([]AssignmentsActiveRow, error) {
-	rows, err := q.db.Query(ctx, AssignmentsActive, userID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AssignmentsActiveRow
-	for rows.Next() {
-		var i AssignmentsActiveRow
-		if err := rows.Scan(
-			&i.ProjectID,
-			&i.TaskID,
-			&i.Client,
-			&i.Project,
-			&i.Task,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const CellClear = `-- name: CellClear :exec
 delete from cells where user_id = $1 and project_id = $2 and task_id = $3 and date = $4
 `
@@ -418,28 +373,73 @@ func (q *Queries) PlanEventAdd(ctx context.Context, arg PlanEventAddParams) (int
 	return id, err
 }
 
+const WeekAssignments = `-- name: WeekAssignments :many
+select project_id, task_id, active, billable, coalesce(hourly_rate::text, '')::text as hourly_rate
+from assignments where user_id = $1
+`
+
+type WeekAssignmentsRow struct {
+	ProjectID  int64
+	TaskID     int64
+	Active     bool
+	Billable   bool
+	HourlyRate string
+}
+
+func (q *Queries) WeekAssignments(ctx context.Context, userID int64) ([]WeekAssignmentsRow, error) {
+	rows, err := q.db.Query(ctx, WeekAssignments, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WeekAssignmentsRow
+	for rows.Next() {
+		var i WeekAssignmentsRow
+		if err := rows.Scan(
+			&i.ProjectID,
+			&i.TaskID,
+			&i.Active,
+			&i.Billable,
+			&i.HourlyRate,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const WeekCells = `-- name: WeekCells :many
-select project_id, task_id, date, minutes, note, version
-from cells where user_id = $1 and date between $2 and $3
+select c.project_id, c.task_id, (c.date - $1::date)::int as day, c.minutes, c.note, c.version, false as kept
+from cells c where c.user_id = $2 and c.date between $1::date and $3::date
+union all
+select w.project_id, w.task_id, 0, 0, '', 0, true
+from week_rows w where w.user_id = $2 and w.week between $1::date and $3::date
 `
 
 type WeekCellsParams struct {
-	UserID   int64
 	FirstDay planner.Date
+	UserID   int64
 	LastDay  planner.Date
 }
 
 type WeekCellsRow struct {
 	ProjectID int64
 	TaskID    int64
-	Date      planner.Date
+	Day       int32
 	Minutes   int32
 	Note      string
 	Version   int64
+	Kept      bool
 }
 
+// The planned cells, and the rows that were put into the week. day counts from
+// the first one: a small number is quicker to read than a date.
 func (q *Queries) WeekCells(ctx context.Context, arg WeekCellsParams) ([]WeekCellsRow, error) {
-	rows, err := q.db.Query(ctx, WeekCells, arg.UserID, arg.FirstDay, arg.LastDay)
+	rows, err := q.db.Query(ctx, WeekCells, arg.FirstDay, arg.UserID, arg.LastDay)
 	if err != nil {
 		return nil, err
 	}
@@ -450,10 +450,11 @@ func (q *Queries) WeekCells(ctx context.Context, arg WeekCellsParams) ([]WeekCel
 		if err := rows.Scan(
 			&i.ProjectID,
 			&i.TaskID,
-			&i.Date,
+			&i.Day,
 			&i.Minutes,
 			&i.Note,
 			&i.Version,
+			&i.Kept,
 		); err != nil {
 			return nil, err
 		}
@@ -591,8 +592,51 @@ func (q *Queries) WeekHead(ctx context.Context, arg WeekHeadParams) (WeekHeadRow
 	return i, err
 }
 
+const WeekProjects = `-- name: WeekProjects :many
+select p.id, p.name, cl.id as client_id, cl.name as client, cl.currency
+from projects p
+join clients cl on cl.id = p.client_id
+where p.user_id = $1
+`
+
+type WeekProjectsRow struct {
+	ID       int64
+	Name     string
+	ClientID int64
+	Client   string
+	Currency string
+}
+
+// Names and assignments are read as they lie and joined by the reader, who
+// needs most of them: for the rows of the week, and for what may be added.
+func (q *Queries) WeekProjects(ctx context.Context, userID int64) ([]WeekProjectsRow, error) {
+	rows, err := q.db.Query(ctx, WeekProjects, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WeekProjectsRow
+	for rows.Next() {
+		var i WeekProjectsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.ClientID,
+			&i.Client,
+			&i.Currency,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const WeekPushed = `-- name: WeekPushed :many
-select p.id, p.project_id, p.task_id, p.spent_date, p.planned_minutes, p.planned_note, p.hours, p.notes,
+select p.id, p.project_id, p.task_id, (p.spent_date - $1::date)::int as day, p.planned_minutes, p.planned_note, p.hours, p.notes,
        coalesce(p.remote_id, 0)::bigint as remote_id, coalesce(p.agreed_hours, 0)::int as agreed_hours,
        coalesce(p.agreed_notes, '')::text as agreed_notes,
        coalesce(e.hours, 0)::int as remote_hours, coalesce(e.notes, '')::text as remote_notes,
@@ -602,17 +646,20 @@ select p.id, p.project_id, p.task_id, p.spent_date, p.planned_minutes, p.planned
        coalesce(w.error_reason, '')::text as error_reason, coalesce(w.error_status, 0)::int as error_status,
        coalesce(w.error_message, '')::text as error_message
 from pushed_entries p
-left join time_entries e on e.user_id = p.user_id and e.harvest_id = p.remote_id
+left join lateral (
+    select y.harvest_id, y.hours, y.notes, y.deleted_at from time_entries y
+    where y.user_id = p.user_id and y.harvest_id = p.remote_id limit 1
+) e on true
 left join lateral (
     select x.id, x.op, x.state, x.not_before, x.error_reason, x.error_status, x.error_message
     from writes x where x.pushed_entry_id = p.id and x.state <> 'superseded' order by x.id desc limit 1
 ) w on true
-where p.user_id = $1 and p.spent_date between $2 and $3 and p.removed_at is null
+where p.user_id = $2 and p.spent_date between $1::date and $3::date and p.removed_at is null
 `
 
 type WeekPushedParams struct {
-	UserID   int64
 	FirstDay planner.Date
+	UserID   int64
 	LastDay  planner.Date
 }
 
@@ -620,7 +667,7 @@ type WeekPushedRow struct {
 	ID             string
 	ProjectID      int64
 	TaskID         int64
-	SpentDate      planner.Date
+	Day            int32
 	PlannedMinutes int32
 	PlannedNote    string
 	Hours          int32
@@ -640,8 +687,10 @@ type WeekPushedRow struct {
 	ErrorMessage   string
 }
 
+// The look-ups are lateral, so that they follow the indexes however long the
+// user's history is.
 func (q *Queries) WeekPushed(ctx context.Context, arg WeekPushedParams) ([]WeekPushedRow, error) {
-	rows, err := q.db.Query(ctx, WeekPushed, arg.UserID, arg.FirstDay, arg.LastDay)
+	rows, err := q.db.Query(ctx, WeekPushed, arg.FirstDay, arg.UserID, arg.LastDay)
 	if err != nil {
 		return nil, err
 	}
@@ -653,7 +702,7 @@ func (q *Queries) WeekPushed(ctx context.Context, arg WeekPushedParams) ([]WeekP
 			&i.ID,
 			&i.ProjectID,
 			&i.TaskID,
-			&i.SpentDate,
+			&i.Day,
 			&i.PlannedMinutes,
 			&i.PlannedNote,
 			&i.Hours,
@@ -737,73 +786,25 @@ func (q *Queries) WeekRowRemove(ctx context.Context, arg WeekRowRemoveParams) (i
 	return result.RowsAffected(), nil
 }
 
-const WeekRows = `-- name: WeekRows :many
-with ids as (
-    select c.project_id, c.task_id, false as kept from cells c where c.user_id = $1 and c.date between $2 and $3
-    union
-    select e.project_id, e.task_id, false from time_entries e
-    where e.user_id = $1 and e.spent_date between $2 and $3 and e.deleted_at is null
-    union
-    select p.project_id, p.task_id, false from pushed_entries p
-    where p.user_id = $1 and p.spent_date between $2 and $3 and p.removed_at is null
-    union
-    select w.project_id, w.task_id, true from week_rows w
-    where w.user_id = $1 and w.week between $2 and $3
-)
-select i.project_id, i.task_id, bool_or(i.kept)::boolean as kept, cl.id as client_id, cl.name as client, p.name as project, t.name as task,
-       cl.currency, coalesce(a.hourly_rate::text, '')::text as hourly_rate, coalesce(a.billable, false)::boolean as billable,
-       coalesce(a.active, false)::boolean as active
-from ids i
-join projects p on p.id = i.project_id
-join tasks t on t.id = i.task_id
-join clients cl on cl.id = p.client_id
-left join assignments a on a.user_id = $1 and a.project_id = i.project_id and a.task_id = i.task_id
-group by i.project_id, i.task_id, cl.id, p.id, t.id, a.user_id, a.project_id, a.task_id
-order by lower(cl.name), cl.id, lower(p.name), p.id, lower(t.name), t.id
+const WeekTasks = `-- name: WeekTasks :many
+select id, name from tasks where user_id = $1
 `
 
-type WeekRowsParams struct {
-	UserID   int64
-	FirstDay planner.Date
-	LastDay  planner.Date
+type WeekTasksRow struct {
+	ID   int64
+	Name string
 }
 
-type WeekRowsRow struct {
-	ProjectID  int64
-	TaskID     int64
-	Kept       bool
-	ClientID   int64
-	Client     string
-	Project    string
-	Task       string
-	Currency   string
-	HourlyRate string
-	Billable   bool
-	Active     bool
-}
-
-func (q *Queries) WeekRows(ctx context.Context, arg WeekRowsParams) ([]WeekRowsRow, error) {
-	rows, err := q.db.Query(ctx, WeekRows, arg.UserID, arg.FirstDay, arg.LastDay)
+func (q *Queries) WeekTasks(ctx context.Context, userID int64) ([]WeekTasksRow, error) {
+	rows, err := q.db.Query(ctx, WeekTasks, userID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []WeekRowsRow
+	var items []WeekTasksRow
 	for rows.Next() {
-		var i WeekRowsRow
-		if err := rows.Scan(
-			&i.ProjectID,
-			&i.TaskID,
-			&i.Kept,
-			&i.ClientID,
-			&i.Client,
-			&i.Project,
-			&i.Task,
-			&i.Currency,
-			&i.HourlyRate,
-			&i.Billable,
-			&i.Active,
-		); err != nil {
+		var i WeekTasksRow
+		if err := rows.Scan(&i.ID, &i.Name); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -815,42 +816,37 @@ func (q *Queries) WeekRows(ctx context.Context, arg WeekRowsParams) ([]WeekRowsR
 }
 
 const WeekTracked = `-- name: WeekTracked :many
-select e.project_id, e.task_id, e.spent_date,
-       coalesce(sum(e.hours) filter (where p.id is null), 0)::int as hours,
-       (count(*) filter (where p.id is null))::int as entries,
-       bool_or(e.is_running)::boolean as running,
-       coalesce(max(e.locked_reason) filter (where e.is_locked), '')::text as locked_reason,
-       bool_or(e.is_locked)::boolean as locked,
-       bool_or(e.approval_status = 'approved')::boolean as approved
+select e.project_id, e.task_id, (e.spent_date - $1::date)::int as day, e.hours, (p.id is null)::boolean as others,
+       e.is_running, e.is_locked, e.locked_reason, (e.approval_status = 'approved')::boolean as approved
 from time_entries e
 left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
-where e.user_id = $1 and e.deleted_at is null
-  and e.spent_date between $2::date - 6 and $3::date + 6
-group by e.project_id, e.task_id, e.spent_date
+where e.user_id = $2 and e.deleted_at is null
+  and e.spent_date between $1::date - 6 and $3::date + 6
+  and (e.spent_date between $1::date and $3::date or e.approval_status = 'approved')
 `
 
 type WeekTrackedParams struct {
-	UserID   int64
 	FirstDay planner.Date
+	UserID   int64
 	LastDay  planner.Date
 }
 
 type WeekTrackedRow struct {
 	ProjectID    int64
 	TaskID       int64
-	SpentDate    planner.Date
+	Day          int32
 	Hours        int32
-	Entries      int32
-	Running      bool
+	Others       bool
+	IsRunning    bool
+	IsLocked     bool
 	LockedReason string
-	Locked       bool
 	Approved     bool
 }
 
-// Entries that are not ours, by cell. The dates reach six days beyond the week
-// on either side, because an approval locks a whole week of the account's.
+// The entries of the week, and which of them are not ours. An approval locks a
+// whole week of the account's, so approved ones up to six days away come too.
 func (q *Queries) WeekTracked(ctx context.Context, arg WeekTrackedParams) ([]WeekTrackedRow, error) {
-	rows, err := q.db.Query(ctx, WeekTracked, arg.UserID, arg.FirstDay, arg.LastDay)
+	rows, err := q.db.Query(ctx, WeekTracked, arg.FirstDay, arg.UserID, arg.LastDay)
 	if err != nil {
 		return nil, err
 	}
@@ -861,12 +857,12 @@ func (q *Queries) WeekTracked(ctx context.Context, arg WeekTrackedParams) ([]Wee
 		if err := rows.Scan(
 			&i.ProjectID,
 			&i.TaskID,
-			&i.SpentDate,
+			&i.Day,
 			&i.Hours,
-			&i.Entries,
-			&i.Running,
+			&i.Others,
+			&i.IsRunning,
+			&i.IsLocked,
 			&i.LockedReason,
-			&i.Locked,
 			&i.Approved,
 		); err != nil {
 			return nil, err

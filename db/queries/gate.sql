@@ -76,7 +76,7 @@ from relaxed where g.scope = @scope;
 
 -- name: GateFail :exec
 -- A breaker opens at the fifth failure in a row, or when its probe fails, for
--- 5 s doubling up to 5 min, 20 % more or less. That of the provider opens only if
+-- 5 s doubling up to a minute, 20 % more or less. That of the provider opens only if
 -- another connection fails too or there is no other: the fault of one
 -- connection must not stop the rest. Outcomes of an older epoch match nothing.
 with relaxed as materialized (
@@ -99,7 +99,7 @@ with relaxed as materialized (
 update api_gates g set cb_failures = g.cb_failures + 1,
     cb_state = case when f.trips then 1 else g.cb_state end,
     cb_open_until = case when f.trips
-        then clock_timestamp() + least(interval '5 min', interval '5 s' * 2 ^ least(g.cb_trips, 6)) * (0.8 + 0.4 * random())
+        then clock_timestamp() + least(interval '1 min', interval '5 s' * 2 ^ least(g.cb_trips, 6)) * (0.8 + 0.4 * random())
         else g.cb_open_until end,
     cb_trips = g.cb_trips + f.trips::int,
     cb_epoch = g.cb_epoch + f.trips::int
@@ -124,3 +124,11 @@ select g.scope, g.cb_state, g.cb_failures,
     case when g.burst > 0 then g.burst - ceil(extract(epoch from greatest(g.tat, now()) - now()) / extract(epoch from g.step)) else 0 end::int as free
 from api_gates g
 order by g.scope = 'provider' desc, g.scope;
+
+-- An admin's word counts more than what calls have shown: outcomes of calls
+-- admitted before belong to an older epoch.
+-- name: GateForce :execrows
+update api_gates
+set cb_state = case when sqlc.arg(open)::boolean then 1 else 0 end, cb_failures = 0, cb_trips = 0, cb_epoch = cb_epoch + 1,
+    cb_open_until = case when sqlc.arg(open)::boolean then clock_timestamp() + sqlc.arg(hold)::interval else '-infinity' end
+where scope = @scope;
