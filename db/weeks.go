@@ -1,8 +1,11 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,101 +41,240 @@ func (tx *Tx) WeekPlan(ctx context.Context, userID int64, week planner.Week) (le
 
 // weekPlan sends its queries as one batch, so that a week costs one round trip
 // however many rows it has. sqlc knows no batch of different queries; the SQL
-// and the row types are sqlc's, the sending is ours. assignments are read too
-// if there is a place for them.
+// is sqlc's, the sending and reading is ours. assignments are given too if
+// there is a place for them. The names come last, so that what they name is
+// there when they are read.
 func weekPlan(ctx context.Context, conn batchSender, userID int64, week planner.Week, assignments *[]Assignment) (ledger.WeekPlan, error) {
 	var batch pgx.Batch
 	first, last := week.Start, week.End()
 	batch.Queue(dbgen.WeekHead, first, last, userID)
-	batch.Queue(dbgen.WeekRows, userID, first, last)
-	batch.Queue(dbgen.WeekCells, userID, first, last)
-	batch.Queue(dbgen.WeekTracked, userID, first, last)
-	batch.Queue(dbgen.WeekPushed, userID, first, last)
-	if assignments != nil {
-		batch.Queue(dbgen.AssignmentsActive, userID)
-	}
+	batch.Queue(dbgen.WeekCells, first, userID, last)
+	batch.Queue(dbgen.WeekTracked, first, userID, last)
+	batch.Queue(dbgen.WeekPushed, first, userID, last)
+	batch.Queue(dbgen.WeekProjects, userID)
+	batch.Queue(dbgen.WeekTasks, userID)
+	batch.Queue(dbgen.WeekAssignments, userID)
 	results := conn.SendBatch(ctx, &batch)
 
-	plan := ledger.WeekPlan{Week: week}
-	err := readWeek(results, &plan)
-	if err == nil && assignments != nil {
-		*assignments, err = readAssignments(results)
-	}
+	r := weekReader{results: results, plan: ledger.WeekPlan{Week: week}, rows: map[ledger.RowID]*ledger.Row{}}
+	err := r.read(assignments)
 	if closeErr := results.Close(); err == nil {
 		err = closeErr
 	}
 	if err != nil {
 		return ledger.WeekPlan{}, fmt.Errorf("week %s of user %d: %w", week, userID, notFound(err))
 	}
-	return plan, nil
+	return r.plan, nil
 }
 
-// readWeek reads the answers in the order in which weekPlan asked.
-func readWeek(results pgx.BatchResults, plan *ledger.WeekPlan) error {
-	head, err := one[dbgen.WeekHeadRow](results)
-	if err != nil {
-		return err
-	}
-	setHead(plan, head)
+// weekReader reads the answers in the order in which weekPlan asked.
+type weekReader struct {
+	results          pgx.BatchResults
+	plan             ledger.WeekPlan
+	rows             map[ledger.RowID]*ledger.Row // of the week, without names yet
+	harvestWeekStart time.Weekday
+}
 
-	rows, err := many[dbgen.WeekRowsRow](results)
+func (r *weekReader) read(assignments *[]Assignment) error {
+	head, err := one[dbgen.WeekHeadRow](r.results)
 	if err != nil {
 		return err
 	}
-	plan.Rows = make([]ledger.Row, len(rows))
-	at := make(map[ledger.RowID]*ledger.Row, len(rows))
-	for i, r := range rows {
-		plan.Rows[i] = ledger.Row{
-			ID: ledger.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Client: r.Client, ClientID: r.ClientID,
-			Project: r.Project, Task: r.Task, Currency: r.Currency, Rate: r.HourlyRate,
-			Billable: r.Billable, Active: r.Active, Kept: r.Kept,
+	setHead(&r.plan, head)
+	r.harvestWeekStart = time.Weekday(head.HarvestWeekStart)
+	for _, part := range []func() error{r.readCells, r.readTracked, r.readPushed} {
+		if err := part(); err != nil {
+			return err
 		}
-		at[plan.Rows[i].ID] = &plan.Rows[i]
 	}
-	// The queries of a batch see the database at slightly different moments, so
-	// a cell may belong to a row that was not there yet; the next poll shows it.
-	cell := func(projectID, taskID int64, date planner.Date) *ledger.Cell {
-		row := at[ledger.RowID{ProjectID: projectID, TaskID: taskID}]
-		if row == nil || !plan.Week.Contains(date) {
-			return nil
+	names, err := r.readNames()
+	if err != nil {
+		return err
+	}
+	return r.readAssignments(names, assignments)
+}
+
+// each reads the rows of the next answer into the places that scans point to,
+// and calls f after each. It saves the struct per row that would be read and
+// thrown away at once.
+func (r *weekReader) each(scans []any, f func()) error {
+	rows, err := r.results.Query()
+	if err != nil {
+		return err
+	}
+	_, err = pgx.ForEachRow(rows, scans, func() error {
+		f()
+		return nil
+	})
+	return err
+}
+
+// row returns the row of an id, which is shown because it is asked for here.
+func (r *weekReader) row(id ledger.RowID) *ledger.Row {
+	row := r.rows[id]
+	if row == nil {
+		row = &ledger.Row{ID: id}
+		r.rows[id] = row
+	}
+	return row
+}
+
+func (r *weekReader) readCells() error {
+	var v dbgen.WeekCellsRow
+	return r.each([]any{&v.ProjectID, &v.TaskID, &v.Day, &v.Minutes, &v.Note, &v.Version, &v.Kept}, func() {
+		row := r.row(ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID})
+		if v.Kept {
+			row.Kept = true
+			return
 		}
-		return &row.Cells[date-plan.Week.Start]
+		c := &row.Cells[v.Day]
+		c.Planned, c.Note, c.Version = planner.Minutes(v.Minutes), v.Note, v.Version
+	})
+}
+
+func (r *weekReader) readTracked() error {
+	var v dbgen.WeekTrackedRow
+	return r.each([]any{&v.ProjectID, &v.TaskID, &v.Day, &v.Hours, &v.Others, &v.IsRunning, &v.IsLocked, &v.LockedReason, &v.Approved}, func() {
+		day := r.plan.Week.Start.AddDays(int(v.Day))
+		if v.Approved {
+			lockWeek(&r.plan, planner.WeekOf(day, r.harvestWeekStart))
+		}
+		if !r.plan.Week.Contains(day) {
+			return
+		}
+		c := &r.row(ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}).Cells[v.Day]
+		c.Running = c.Running || v.IsRunning
+		if v.IsLocked && (c.Locked == "" || c.Locked == lockedReason("") || v.LockedReason > c.Locked) {
+			c.Locked = lockedReason(v.LockedReason) // of several, always the same
+		}
+		if v.Others {
+			c.Others += planner.Hours(v.Hours)
+			c.OthersCount++
+		}
+	})
+}
+
+func (r *weekReader) readPushed() error {
+	var v dbgen.WeekPushedRow
+	scans := []any{
+		&v.ID, &v.ProjectID, &v.TaskID, &v.Day, &v.PlannedMinutes, &v.PlannedNote, &v.Hours, &v.Notes, &v.RemoteID, &v.AgreedHours, &v.AgreedNotes,
+		&v.RemoteHours, &v.RemoteNotes, &v.Gone, &v.WriteID, &v.Op, &v.State, &v.NotBefore, &v.ErrorReason, &v.ErrorStatus, &v.ErrorMessage,
+	}
+	return r.each(scans, func() {
+		r.row(ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}).Cells[v.Day].Ours = pushedEntry(&v)
+	})
+}
+
+// names are a user's projects and tasks.
+type names struct {
+	projects map[int64]*projectName
+	tasks    map[int64]*taskName
+}
+
+type projectName struct {
+	dbgen.WeekProjectsRow
+
+	rank int // by client, then project
+}
+
+type taskName struct {
+	name string
+	rank int
+}
+
+// readNames reads projects and tasks and ranks them by name, capital letters
+// or not; ids decide between equal names. The comparison is ours rather than
+// the database's, so that the order does not depend on its locale.
+func (r *weekReader) readNames() (names, error) {
+	var projects []*projectName
+	var p dbgen.WeekProjectsRow
+	clients := map[int64]string{}
+	lower := map[*projectName]string{}
+	err := r.each([]any{&p.ID, &p.Name, &p.ClientID, &p.Client, &p.Currency}, func() {
+		project := &projectName{WeekProjectsRow: p}
+		if _, ok := clients[p.ClientID]; !ok {
+			clients[p.ClientID] = strings.ToLower(p.Client)
+		}
+		lower[project] = strings.ToLower(p.Name)
+		projects = append(projects, project)
+	})
+	if err != nil {
+		return names{}, err
+	}
+	slices.SortFunc(projects, func(a, b *projectName) int {
+		if a.ClientID != b.ClientID {
+			return cmp.Or(cmp.Compare(clients[a.ClientID], clients[b.ClientID]), cmp.Compare(a.ClientID, b.ClientID))
+		}
+		return cmp.Or(cmp.Compare(lower[a], lower[b]), cmp.Compare(a.ID, b.ID))
+	})
+	n := names{projects: make(map[int64]*projectName, len(projects)), tasks: map[int64]*taskName{}}
+	for rank, project := range projects {
+		project.rank = rank
+		n.projects[project.ID] = project
 	}
 
-	cells, err := many[dbgen.WeekCellsRow](results)
-	if err != nil {
-		return err
+	var t dbgen.WeekTasksRow
+	var tasks []dbgen.WeekTasksRow
+	if err := r.each([]any{&t.ID, &t.Name}, func() { tasks = append(tasks, t) }); err != nil {
+		return names{}, err
 	}
-	for _, r := range cells {
-		if c := cell(r.ProjectID, r.TaskID, r.Date); c != nil {
-			c.Planned, c.Note, c.Version = planner.Minutes(r.Minutes), r.Note, r.Version
-		}
+	slices.SortFunc(tasks, func(a, b dbgen.WeekTasksRow) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
+	})
+	for rank, task := range tasks {
+		n.tasks[task.ID] = &taskName{name: task.Name, rank: rank}
 	}
+	return n, nil
+}
 
-	tracked, err := many[dbgen.WeekTrackedRow](results)
-	if err != nil {
-		return err
-	}
-	for _, r := range tracked {
-		if r.Approved {
-			lockWeek(plan, planner.WeekOf(r.SpentDate, time.Weekday(head.HarvestWeekStart)))
-		}
-		if c := cell(r.ProjectID, r.TaskID, r.SpentDate); c != nil {
-			c.Others, c.OthersCount, c.Running = planner.Hours(r.Hours), int(r.Entries), r.Running
-			if r.Locked {
-				c.Locked = lockedReason(r.LockedReason)
-			}
-		}
-	}
+// compare orders rows by client, project and task name.
+func (n names) compare(a, b ledger.RowID) int {
+	return cmp.Or(cmp.Compare(n.projects[a.ProjectID].rank, n.projects[b.ProjectID].rank), cmp.Compare(n.tasks[a.TaskID].rank, n.tasks[b.TaskID].rank))
+}
 
-	pushed, err := many[dbgen.WeekPushedRow](results)
+func (n names) known(id ledger.RowID) bool {
+	return n.projects[id.ProjectID] != nil && n.tasks[id.TaskID] != nil
+}
+
+// readAssignments gives the rows what their assignments say, and their names
+// and order. all, if not nil, becomes what may be added to the week.
+func (r *weekReader) readAssignments(n names, all *[]Assignment) error {
+	var v dbgen.WeekAssignmentsRow
+	var active []ledger.RowID
+	err := r.each([]any{&v.ProjectID, &v.TaskID, &v.Active, &v.Billable, &v.HourlyRate}, func() {
+		id := ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}
+		if row := r.rows[id]; row != nil {
+			row.Rate, row.Billable, row.Active = v.HourlyRate, v.Billable, v.Active
+		}
+		if v.Active && all != nil && n.known(id) {
+			active = append(active, id)
+		}
+	})
 	if err != nil {
 		return err
 	}
-	for _, r := range pushed {
-		if c := cell(r.ProjectID, r.TaskID, r.SpentDate); c != nil {
-			c.Ours = pushedEntry(r)
+	ids := make([]ledger.RowID, 0, len(r.rows))
+	for id := range r.rows {
+		if n.known(id) {
+			ids = append(ids, id)
 		}
+	}
+	slices.SortFunc(ids, n.compare)
+	r.plan.Rows = make([]ledger.Row, len(ids))
+	for i, id := range ids {
+		row, project := r.rows[id], n.projects[id.ProjectID]
+		row.Client, row.ClientID, row.Currency = project.Client, project.ClientID, project.Currency
+		row.Project, row.Task = project.Name, n.tasks[id.TaskID].name
+		r.plan.Rows[i] = *row
+	}
+	if all == nil {
+		return nil
+	}
+	slices.SortFunc(active, n.compare)
+	*all = make([]Assignment, len(active))
+	for i, id := range active {
+		project := n.projects[id.ProjectID]
+		(*all)[i] = Assignment{ID: id, Client: project.Client, Project: project.Name, Task: n.tasks[id.TaskID].name}
 	}
 	return nil
 }
@@ -180,7 +322,7 @@ func setHead(plan *ledger.WeekPlan, h dbgen.WeekHeadRow) {
 	}
 }
 
-func pushedEntry(r dbgen.WeekPushedRow) *ledger.Pushed {
+func pushedEntry(r *dbgen.WeekPushedRow) *ledger.Pushed {
 	p := &ledger.Pushed{
 		ID: r.ID, PlannedMinutes: planner.Minutes(r.PlannedMinutes), PlannedNote: r.PlannedNote,
 		Meant: planner.Hours(r.Hours), MeantNotes: r.Notes, RemoteID: r.RemoteID,
@@ -202,18 +344,6 @@ func pushedEntry(r dbgen.WeekPushedRow) *ledger.Pushed {
 type Assignment struct {
 	ID                    ledger.RowID
 	Client, Project, Task string
-}
-
-func readAssignments(results pgx.BatchResults) ([]Assignment, error) {
-	rows, err := many[dbgen.AssignmentsActiveRow](results)
-	if err != nil {
-		return nil, err
-	}
-	assignments := make([]Assignment, len(rows))
-	for i, r := range rows {
-		assignments[i] = Assignment{ID: ledger.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Client: r.Client, Project: r.Project, Task: r.Task}
-	}
-	return assignments, nil
 }
 
 // KeepRow puts a row into a week, so that it is shown while it is empty.
@@ -390,14 +520,6 @@ func one[T any](results pgx.BatchResults) (T, error) {
 		return zero, err
 	}
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
-}
-
-func many[T any](results pgx.BatchResults) ([]T, error) {
-	rows, err := results.Query()
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
 
 // deref gives the zero time for an absent one.

@@ -42,52 +42,30 @@ cross join lateral (
 ) w
 where u.id = @user_id;
 
--- name: WeekRows :many
-with ids as (
-    select c.project_id, c.task_id, false as kept from cells c where c.user_id = @user_id and c.date between sqlc.arg(first_day) and sqlc.arg(last_day)
-    union
-    select e.project_id, e.task_id, false from time_entries e
-    where e.user_id = @user_id and e.spent_date between sqlc.arg(first_day) and sqlc.arg(last_day) and e.deleted_at is null
-    union
-    select p.project_id, p.task_id, false from pushed_entries p
-    where p.user_id = @user_id and p.spent_date between sqlc.arg(first_day) and sqlc.arg(last_day) and p.removed_at is null
-    union
-    select w.project_id, w.task_id, true from week_rows w
-    where w.user_id = @user_id and w.week between sqlc.arg(first_day) and sqlc.arg(last_day)
-)
-select i.project_id, i.task_id, bool_or(i.kept)::boolean as kept, cl.id as client_id, cl.name as client, p.name as project, t.name as task,
-       cl.currency, coalesce(a.hourly_rate::text, '')::text as hourly_rate, coalesce(a.billable, false)::boolean as billable,
-       coalesce(a.active, false)::boolean as active
-from ids i
-join projects p on p.id = i.project_id
-join tasks t on t.id = i.task_id
-join clients cl on cl.id = p.client_id
-left join assignments a on a.user_id = @user_id and a.project_id = i.project_id and a.task_id = i.task_id
-group by i.project_id, i.task_id, cl.id, p.id, t.id, a.user_id, a.project_id, a.task_id
-order by lower(cl.name), cl.id, lower(p.name), p.id, lower(t.name), t.id;
-
+-- The planned cells, and the rows that were put into the week. day counts from
+-- the first one: a small number is quicker to read than a date.
 -- name: WeekCells :many
-select project_id, task_id, date, minutes, note, version
-from cells where user_id = @user_id and date between sqlc.arg(first_day) and sqlc.arg(last_day);
+select c.project_id, c.task_id, (c.date - sqlc.arg(first_day)::date)::int as day, c.minutes, c.note, c.version, false as kept
+from cells c where c.user_id = @user_id and c.date between sqlc.arg(first_day)::date and sqlc.arg(last_day)::date
+union all
+select w.project_id, w.task_id, 0, 0, '', 0, true
+from week_rows w where w.user_id = @user_id and w.week between sqlc.arg(first_day)::date and sqlc.arg(last_day)::date;
 
--- Entries that are not ours, by cell. The dates reach six days beyond the week
--- on either side, because an approval locks a whole week of the account's.
+-- The entries of the week, and which of them are not ours. An approval locks a
+-- whole week of the account's, so approved ones up to six days away come too.
 -- name: WeekTracked :many
-select e.project_id, e.task_id, e.spent_date,
-       coalesce(sum(e.hours) filter (where p.id is null), 0)::int as hours,
-       (count(*) filter (where p.id is null))::int as entries,
-       bool_or(e.is_running)::boolean as running,
-       coalesce(max(e.locked_reason) filter (where e.is_locked), '')::text as locked_reason,
-       bool_or(e.is_locked)::boolean as locked,
-       bool_or(e.approval_status = 'approved')::boolean as approved
+select e.project_id, e.task_id, (e.spent_date - sqlc.arg(first_day)::date)::int as day, e.hours, (p.id is null)::boolean as others,
+       e.is_running, e.is_locked, e.locked_reason, (e.approval_status = 'approved')::boolean as approved
 from time_entries e
 left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
 where e.user_id = @user_id and e.deleted_at is null
   and e.spent_date between sqlc.arg(first_day)::date - 6 and sqlc.arg(last_day)::date + 6
-group by e.project_id, e.task_id, e.spent_date;
+  and (e.spent_date between sqlc.arg(first_day)::date and sqlc.arg(last_day)::date or e.approval_status = 'approved');
 
+-- The look-ups are lateral, so that they follow the indexes however long the
+-- user's history is.
 -- name: WeekPushed :many
-select p.id, p.project_id, p.task_id, p.spent_date, p.planned_minutes, p.planned_note, p.hours, p.notes,
+select p.id, p.project_id, p.task_id, (p.spent_date - sqlc.arg(first_day)::date)::int as day, p.planned_minutes, p.planned_note, p.hours, p.notes,
        coalesce(p.remote_id, 0)::bigint as remote_id, coalesce(p.agreed_hours, 0)::int as agreed_hours,
        coalesce(p.agreed_notes, '')::text as agreed_notes,
        coalesce(e.hours, 0)::int as remote_hours, coalesce(e.notes, '')::text as remote_notes,
@@ -97,22 +75,30 @@ select p.id, p.project_id, p.task_id, p.spent_date, p.planned_minutes, p.planned
        coalesce(w.error_reason, '')::text as error_reason, coalesce(w.error_status, 0)::int as error_status,
        coalesce(w.error_message, '')::text as error_message
 from pushed_entries p
-left join time_entries e on e.user_id = p.user_id and e.harvest_id = p.remote_id
+left join lateral (
+    select y.harvest_id, y.hours, y.notes, y.deleted_at from time_entries y
+    where y.user_id = p.user_id and y.harvest_id = p.remote_id limit 1
+) e on true
 left join lateral (
     select x.id, x.op, x.state, x.not_before, x.error_reason, x.error_status, x.error_message
     from writes x where x.pushed_entry_id = p.id and x.state <> 'superseded' order by x.id desc limit 1
 ) w on true
-where p.user_id = @user_id and p.spent_date between sqlc.arg(first_day) and sqlc.arg(last_day) and p.removed_at is null;
+where p.user_id = @user_id and p.spent_date between sqlc.arg(first_day)::date and sqlc.arg(last_day)::date and p.removed_at is null;
 
--- What may be logged in Harvest, for the row finder.
--- name: AssignmentsActive :many
-select a.project_id, a.task_id, cl.name as client, p.name as project, t.name as task
-from assignments a
-join projects p on p.id = a.project_id
-join tasks t on t.id = a.task_id
+-- Names and assignments are read as they lie and joined by the reader, who
+-- needs most of them: for the rows of the week, and for what may be added.
+-- name: WeekProjects :many
+select p.id, p.name, cl.id as client_id, cl.name as client, cl.currency
+from projects p
 join clients cl on cl.id = p.client_id
-where a.user_id = @user_id and a.active
-order by lower(cl.name), cl.id, lower(p.name), p.id, lower(t.name), t.id;
+where p.user_id = @user_id;
+
+-- name: WeekTasks :many
+select id, name from tasks where user_id = @user_id;
+
+-- name: WeekAssignments :many
+select project_id, task_id, active, billable, coalesce(hourly_rate::text, '')::text as hourly_rate
+from assignments where user_id = @user_id;
 
 -- name: WeekRowKeep :execrows
 insert into week_rows (user_id, week, project_id, task_id)
