@@ -356,17 +356,22 @@ func TestCrashWhileConfirming(t *testing.T) {
 }
 
 // TestZombie stops a process for longer than its lease. Another one takes over;
-// when the first wakes it must neither send nor record anything.
+// when the first wakes, while the other is at it or after that, it must neither
+// send nor record anything.
 func TestZombie(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
+		name      string
 		step      step
+		held      bool // wakes while the other has not settled the write yet
 		wantStory string
 	}{
-		{stepBegun, "look absent, look absent, send applied"},
-		{stepAnswered, "look found"},
+		{"before the call", stepBegun, false, "look absent, look absent, send applied"},
+		{"after the answer", stepAnswered, false, "look found"},
+		{"before the call, early", stepBegun, true, "look absent, look absent, send applied"},
+		{"after the answer, early", stepAnswered, true, "look found"},
 	} {
-		t.Run(string(tt.step), func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := setUp(t, benchOptions{})
 			b.plan(t, b.cell(0, 1), 75, "Grid and type")
@@ -380,24 +385,27 @@ func TestZombie(t *testing.T) {
 				_, rest, _ := strings.Cut(string(stat), ") ")
 				return strings.HasPrefix(rest, "T")
 			})
-			b.run(t, b.work())
-			b.settled(t, ledger.Done)
-			before := b.last(t)
-			if got := story(before); got != tt.wantStory {
-				t.Errorf("history %q, want %q", got, tt.wantStory)
-			}
-
-			if err := os.WriteFile(zombie.wake, nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := zombie.Process.Signal(syscall.SIGCONT); err != nil {
-				t.Fatal(err)
-			}
-			if err := zombie.Wait(); err != nil || !strings.Contains(zombie.said.String(), "fenced") {
-				t.Errorf("the child was not fenced: %v, it said %q", err, zombie.said.String())
+			if tt.held {
+				box := b.takeOver(t)
+				if w, ok, err := box.Next(t.Context()); err != nil || !ok || w.State != ledger.Sending {
+					t.Fatalf("next %+v, %t, %v", w, ok, err)
+				}
+				b.wake(t, zombie)
+				if w := b.last(t); w.State != ledger.Sending || len(w.Attempts) != 0 {
+					t.Errorf("the child has left %s after %q", w.State, story(w))
+				}
+				if _, more, err := box.Release(t.Context()); err != nil || !more {
+					t.Errorf("release: %t, %v", more, err)
+				}
+				b.run(t, b.work())
+				b.settled(t, ledger.Done)
+			} else {
+				b.run(t, b.work())
+				b.settled(t, ledger.Done)
+				b.wake(t, zombie)
 			}
 			if got := story(b.last(t)); got != tt.wantStory {
-				t.Errorf("history after it woke %q, want %q", got, tt.wantStory)
+				t.Errorf("history %q, want %q", got, tt.wantStory)
 			}
 			b.exactlyAsPlanned(t)
 			if n := b.posts(t); n != 1 {
@@ -407,5 +415,35 @@ func TestZombie(t *testing.T) {
 				b.tell(t, b.writes(t))
 			}
 		})
+	}
+}
+
+// takeOver takes the lease as soon as that of another process has run out.
+func (b *bench) takeOver(t *testing.T) ledger.LeasedOutbox {
+	t.Helper()
+	var box ledger.LeasedOutbox
+	waitFor(t, "the end of the lease", func() bool {
+		var ok bool
+		var err error
+		box, ok, err = b.store.TakeOutbox(t.Context(), b.connectionID, time.Minute, cellURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	})
+	return box
+}
+
+// wake lets a stopped child go on, which must find that it is fenced off.
+func (b *bench) wake(t *testing.T, zombie *process) {
+	t.Helper()
+	if err := os.WriteFile(zombie.wake, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := zombie.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := zombie.Wait(); err != nil || !strings.Contains(zombie.said.String(), "fenced") {
+		t.Errorf("the child was not fenced: %v, it said %q", err, zombie.said.String())
 	}
 }
