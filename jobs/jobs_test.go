@@ -46,10 +46,14 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		child() // does not return
 	}
-	flag.Parse()
-	// These tests wait for leases and deadlines more than they work.
-	if err := flag.Set("test.parallel", "16"); err != nil {
-		panic(err)
+	for name, value := range map[string]string{
+		"test.parallel":    "16", // these tests wait for leases and deadlines more than they work
+		"rapid.checks":     "12", // each has a database and a Harvest to ask
+		"rapid.nofailfile": "true",
+	} {
+		if err := flag.Set(name, value); err != nil { // the command line comes later and wins
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -392,12 +396,16 @@ func (b *bench) reference(t *testing.T, writeID int64) string {
 	return reference
 }
 
-// entries are the sandbox's entries that carry a reference of ours.
+// entries are the sandbox's entries of the week that carry a reference of ours.
 func (b *bench) entries(t *testing.T) map[string][]sandboxtest.TimeEntry {
 	t.Helper()
 	found := map[string][]sandboxtest.TimeEntry{}
 	for _, e := range b.sandbox.State(t).Entries() {
-		if e.ExternalReference != nil && e.ExternalReference.GroupID == ledger.ReferenceGroup {
+		date, err := planner.ParseDate(e.SpentDate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.ExternalReference != nil && e.ExternalReference.GroupID == ledger.ReferenceGroup && b.week.Contains(date) {
 			found[e.ExternalReference.ID] = append(found[e.ExternalReference.ID], e)
 		}
 	}
@@ -408,37 +416,46 @@ func (b *bench) entries(t *testing.T) map[string][]sandboxtest.TimeEntry {
 // planned time, as planned, and no others of ours.
 func (b *bench) exactlyAsPlanned(t *testing.T) {
 	t.Helper()
+	for _, problem := range b.notAsPlanned(t) {
+		t.Error(problem)
+	}
+}
+
+// notAsPlanned tells how Harvest differs from the plan of the week.
+func (b *bench) notAsPlanned(t *testing.T) []string {
+	t.Helper()
 	plan, err := b.store.WeekPlan(t.Context(), b.userID, b.week)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var problems []string
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	type said struct {
 		date, hours, notes, permalink string
 	}
 	want := map[int64]said{}
 	for _, row := range plan.Rows {
 		for i, c := range row.Cells {
-			if c.Planned == 0 {
+			date := b.week.Day(i)
+			switch {
+			case c.Planned == 0:
 				if c.Ours != nil && !c.Ours.Gone {
-					t.Errorf("cleared cell %v on %s still has %+v", row.ID, b.week.Day(i), c.Ours)
+					problem("cleared cell %v on %s still has %+v", row.ID, date, c.Ours)
 				}
 				continue
-			}
-			if c.Ours == nil || c.Ours.RemoteID == 0 {
-				t.Errorf("cell %v on %s is not in Harvest: %+v", row.ID, b.week.Day(i), c.Ours)
+			case c.Ours == nil || c.Ours.RemoteID == 0:
+				problem("cell %v on %s is not in Harvest: %+v", row.ID, date, c.Ours)
 				continue
+			case c.Mark() != ledger.MarkInHarvest:
+				problem("cell %v on %s is marked %q: %+v", row.ID, date, c.Mark(), c.Ours)
 			}
-			if mark := c.Mark(); mark != ledger.MarkInHarvest {
-				t.Errorf("cell %v on %s is marked %q: %+v", row.ID, b.week.Day(i), mark, c.Ours)
-			}
-			date := b.week.Day(i)
 			want[c.Ours.RemoteID] = said{date.String(), c.Planned.Hours().Decimal(), c.Note, cellURL(date)}
 		}
 	}
 	have := 0
 	for reference, list := range b.entries(t) {
 		if len(list) != 1 {
-			t.Errorf("%d entries carry %s: %v", len(list), reference, list)
+			problem("%d entries carry %s: %v", len(list), reference, list)
 		}
 		for _, e := range list {
 			have++
@@ -447,13 +464,14 @@ func (b *bench) exactlyAsPlanned(t *testing.T) {
 				note = *e.Notes
 			}
 			if got := (said{e.SpentDate, e.Hours.StringFixed(2), note, e.ExternalReference.Permalink}); got != want[e.ID] {
-				t.Errorf("entry %d says %+v, want %+v", e.ID, got, want[e.ID])
+				problem("entry %d says %+v, want %+v", e.ID, got, want[e.ID])
 			}
 		}
 	}
 	if have != len(want) {
-		t.Errorf("%d entries of ours in Harvest, want %d", have, len(want))
+		problem("%d entries of ours in Harvest, want %d", have, len(want))
 	}
+	return problems
 }
 
 // calls counts the sandbox's requests of a method whose path begins with prefix.
