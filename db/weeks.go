@@ -165,16 +165,16 @@ func (r *weekReader) readPushed() error {
 	})
 }
 
-// names are a user's projects and tasks.
+// names are a user's projects and tasks by id.
 type names struct {
-	projects map[int64]*projectName
-	tasks    map[int64]*taskName
+	projects map[int64]projectName
+	tasks    map[int64]taskName
 }
 
 type projectName struct {
-	dbgen.WeekProjectsRow
-
-	rank int // by client, then project
+	client, name, currency string
+	clientID               int64
+	rank                   int // by client, then project
 }
 
 type taskName struct {
@@ -186,95 +186,110 @@ type taskName struct {
 // or not; ids decide between equal names. The comparison is ours rather than
 // the database's, so that the order does not depend on its locale.
 func (r *weekReader) readNames() (names, error) {
-	var projects []*projectName
+	type sortable[T any] struct {
+		row   T
+		lower string
+	}
 	var p dbgen.WeekProjectsRow
+	var projects []sortable[dbgen.WeekProjectsRow]
 	clients := map[int64]string{}
-	lower := map[*projectName]string{}
 	err := r.each([]any{&p.ID, &p.Name, &p.ClientID, &p.Client, &p.Currency}, func() {
-		project := &projectName{WeekProjectsRow: p}
 		if _, ok := clients[p.ClientID]; !ok {
 			clients[p.ClientID] = strings.ToLower(p.Client)
 		}
-		lower[project] = strings.ToLower(p.Name)
-		projects = append(projects, project)
+		projects = append(projects, sortable[dbgen.WeekProjectsRow]{p, strings.ToLower(p.Name)})
 	})
 	if err != nil {
 		return names{}, err
 	}
-	slices.SortFunc(projects, func(a, b *projectName) int {
-		if a.ClientID != b.ClientID {
-			return cmp.Or(cmp.Compare(clients[a.ClientID], clients[b.ClientID]), cmp.Compare(a.ClientID, b.ClientID))
+	slices.SortFunc(projects, func(a, b sortable[dbgen.WeekProjectsRow]) int {
+		if a.row.ClientID != b.row.ClientID {
+			return cmp.Or(strings.Compare(clients[a.row.ClientID], clients[b.row.ClientID]), cmp.Compare(a.row.ClientID, b.row.ClientID))
 		}
-		return cmp.Or(cmp.Compare(lower[a], lower[b]), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(strings.Compare(a.lower, b.lower), cmp.Compare(a.row.ID, b.row.ID))
 	})
-	n := names{projects: make(map[int64]*projectName, len(projects)), tasks: map[int64]*taskName{}}
-	for rank, project := range projects {
-		project.rank = rank
-		n.projects[project.ID] = project
-	}
 
 	var t dbgen.WeekTasksRow
-	var tasks []dbgen.WeekTasksRow
-	if err := r.each([]any{&t.ID, &t.Name}, func() { tasks = append(tasks, t) }); err != nil {
+	var tasks []sortable[dbgen.WeekTasksRow]
+	err = r.each([]any{&t.ID, &t.Name}, func() {
+		tasks = append(tasks, sortable[dbgen.WeekTasksRow]{t, strings.ToLower(t.Name)})
+	})
+	if err != nil {
 		return names{}, err
 	}
-	slices.SortFunc(tasks, func(a, b dbgen.WeekTasksRow) int {
-		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
+	slices.SortFunc(tasks, func(a, b sortable[dbgen.WeekTasksRow]) int {
+		return cmp.Or(strings.Compare(a.lower, b.lower), cmp.Compare(a.row.ID, b.row.ID))
 	})
-	for rank, task := range tasks {
-		n.tasks[task.ID] = &taskName{name: task.Name, rank: rank}
+
+	n := names{projects: make(map[int64]projectName, len(projects)), tasks: make(map[int64]taskName, len(tasks))}
+	for rank, p := range projects {
+		n.projects[p.row.ID] = projectName{client: p.row.Client, name: p.row.Name, currency: p.row.Currency, clientID: p.row.ClientID, rank: rank}
+	}
+	for rank, t := range tasks {
+		n.tasks[t.row.ID] = taskName{name: t.row.Name, rank: rank}
 	}
 	return n, nil
 }
 
-// compare orders rows by client, project and task name.
-func (n names) compare(a, b ledger.RowID) int {
-	return cmp.Or(cmp.Compare(n.projects[a.ProjectID].rank, n.projects[b.ProjectID].rank), cmp.Compare(n.tasks[a.TaskID].rank, n.tasks[b.TaskID].rank))
+// namedRow is a row with what is known of it by name.
+type namedRow struct {
+	id      ledger.RowID
+	project projectName
+	task    string
+	rank    int // by client, project and task
 }
 
-func (n names) known(id ledger.RowID) bool {
-	return n.projects[id.ProjectID] != nil && n.tasks[id.TaskID] != nil
+// named looks a row up; ok is false if it was made after the names were read.
+func (n names) named(id ledger.RowID) (row namedRow, ok bool) {
+	project, projectKnown := n.projects[id.ProjectID]
+	task, taskKnown := n.tasks[id.TaskID]
+	return namedRow{id: id, project: project, task: task.name, rank: project.rank*len(n.tasks) + task.rank}, projectKnown && taskKnown
+}
+
+func sortNamed(rows []namedRow) {
+	slices.SortFunc(rows, func(a, b namedRow) int { return cmp.Compare(a.rank, b.rank) })
 }
 
 // readAssignments gives the rows what their assignments say, and their names
 // and order. all, if not nil, becomes what may be added to the week.
 func (r *weekReader) readAssignments(n names, all *[]Assignment) error {
 	var v dbgen.WeekAssignmentsRow
-	var active []ledger.RowID
+	var active []namedRow
 	err := r.each([]any{&v.ProjectID, &v.TaskID, &v.Active, &v.Billable, &v.HourlyRate}, func() {
 		id := ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}
 		if row := r.rows[id]; row != nil {
 			row.Rate, row.Billable, row.Active = v.HourlyRate, v.Billable, v.Active
 		}
-		if v.Active && all != nil && n.known(id) {
-			active = append(active, id)
+		if v.Active && all != nil {
+			if named, ok := n.named(id); ok {
+				active = append(active, named)
+			}
 		}
 	})
 	if err != nil {
 		return err
 	}
-	ids := make([]ledger.RowID, 0, len(r.rows))
+	shown := make([]namedRow, 0, len(r.rows))
 	for id := range r.rows {
-		if n.known(id) {
-			ids = append(ids, id)
+		if named, ok := n.named(id); ok {
+			shown = append(shown, named)
 		}
 	}
-	slices.SortFunc(ids, n.compare)
-	r.plan.Rows = make([]ledger.Row, len(ids))
-	for i, id := range ids {
-		row, project := r.rows[id], n.projects[id.ProjectID]
-		row.Client, row.ClientID, row.Currency = project.Client, project.ClientID, project.Currency
-		row.Project, row.Task = project.Name, n.tasks[id.TaskID].name
+	sortNamed(shown)
+	r.plan.Rows = make([]ledger.Row, len(shown))
+	for i, named := range shown {
+		row := r.rows[named.id]
+		row.Client, row.ClientID, row.Currency = named.project.client, named.project.clientID, named.project.currency
+		row.Project, row.Task = named.project.name, named.task
 		r.plan.Rows[i] = *row
 	}
 	if all == nil {
 		return nil
 	}
-	slices.SortFunc(active, n.compare)
+	sortNamed(active)
 	*all = make([]Assignment, len(active))
-	for i, id := range active {
-		project := n.projects[id.ProjectID]
-		(*all)[i] = Assignment{ID: id, Client: project.Client, Project: project.Name, Task: n.tasks[id.TaskID].name}
+	for i, named := range active {
+		(*all)[i] = Assignment{ID: named.id, Client: named.project.client, Project: named.project.name, Task: named.task}
 	}
 	return nil
 }
