@@ -61,7 +61,12 @@ func (f DurationFormat) Format(m Minutes) string {
 		sign, m = "-", -m
 	}
 	if f != Decimal {
-		return fmt.Sprintf("%s%d:%02d", sign, m/60, m%60)
+		// By hand: a page writes hundreds of them.
+		rest := strconv.Itoa(int(m % 60))
+		if m%60 < 10 {
+			rest = "0" + rest
+		}
+		return sign + strconv.Itoa(int(m/60)) + ":" + rest
 	}
 	text := m.Hours().Decimal()
 	text = strings.TrimSuffix(text, "0")
