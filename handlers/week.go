@@ -167,15 +167,19 @@ func (b *weekBuilder) grid() views.WeekGrid {
 			}
 		}
 	}
+	rows := make([]views.Row, len(p.Rows)) // those of a client follow each other, so clients share it
+	begin := 0
 	for i := range p.Rows {
-		row := b.row(&p.Rows[i])
+		rows[i] = b.row(&p.Rows[i])
+		row := &rows[i]
 		last := len(g.Clients) - 1
 		if key := clientKey(p.Rows[i].ClientID); last < 0 || g.Clients[last].Key != key {
 			g.Clients = append(g.Clients, views.ClientRows{Key: key, Name: row.Client, Hue: row.Hue})
 			last++
+			begin = i
 		}
 		client := &g.Clients[last]
-		client.Rows = append(client.Rows, row)
+		client.Rows = rows[begin : i+1 : i+1]
 		client.Planned += row.Planned
 		client.Tracked += row.Tracked
 		for d := range row.Cells {
