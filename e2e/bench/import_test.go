@@ -3,7 +3,6 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"testing"
 	"time"
 
@@ -116,8 +115,7 @@ func (p *program) pages(remote ledger.Remote) []ledger.EntryPage {
 	p.tb.Helper()
 	from := planner.DateOf(time.Now().AddDate(-6, 0, 0))
 	var pages []ledger.EntryPage
-	var list iter.Seq2[ledger.EntryPage, error] = remote.EntryPages(p.ctx(), ledger.EntryFilter{From: &from})
-	for page, err := range list {
+	for page, err := range remote.EntryPages(p.ctx(), ledger.EntryFilter{From: &from}) {
 		if err != nil {
 			p.tb.Fatal(err)
 		}
