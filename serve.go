@@ -179,7 +179,7 @@ func (c *serveConfig) work(p *program, served served) *jobs.Work {
 				priority = harvest.Interactive
 			}
 			return p.harvest.Client(harvest.Credentials{
-				Token: credentials.Token, AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
+				Tokens: ledger.StaticToken(credentials.Token), AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
 			}, priority), nil
 		},
 		StartPull: func(ctx context.Context, userID int64) error {
@@ -211,7 +211,7 @@ func (p *program) handlers(c *serveConfig, env *environment, served served, setu
 		Store: p.store,
 		Jobs:  p.queue,
 		Connect: func(ctx context.Context, token ledger.Secret, accountID int64) (ledger.Account, error) {
-			return p.harvest.Client(harvest.Credentials{Token: token, AccountID: accountID}, harvest.Interactive).Account(ctx)
+			return p.harvest.Client(harvest.Credentials{Tokens: ledger.StaticToken(token), AccountID: accountID}, harvest.Interactive).Account(ctx)
 		},
 		Static:         static.Handler(),
 		Assets:         views.Assets{CSS: static.Path(static.CSS), HTMX: static.Path(static.HTMX), Script: static.Path(static.Script), Icon: static.IconURL()},

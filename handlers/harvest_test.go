@@ -29,7 +29,7 @@ func throughHarvest(t *testing.T, address string) func(*Deps) {
 	t.Cleanup(remote.Close)
 	return func(d *Deps) {
 		d.Connect = func(ctx context.Context, token ledger.Secret, accountID int64) (ledger.Account, error) {
-			return remote.Client(harvest.Credentials{Token: token, AccountID: accountID}, harvest.Interactive).Account(ctx)
+			return remote.Client(harvest.Credentials{Tokens: ledger.StaticToken(token), AccountID: accountID}, harvest.Interactive).Account(ctx)
 		}
 	}
 }

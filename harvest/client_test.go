@@ -51,7 +51,7 @@ func (l *logBuffer) String() string {
 }
 
 func ida() harvest.Credentials {
-	return harvest.Credentials{Token: sandboxtest.Token, AccountID: sandboxtest.AccountID, UserID: sandboxtest.UserID, ConnectionID: 1}
+	return harvest.Credentials{Tokens: ledger.StaticToken(sandboxtest.Token), AccountID: sandboxtest.AccountID, UserID: sandboxtest.UserID, ConnectionID: 1}
 }
 
 // setup starts a sandbox with a seed; change, if not nil, changes the
@@ -152,7 +152,7 @@ func TestAccount(t *testing.T) {
 	t.Run("OtherConventions", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, sandbox.SeedDemo, func(_ *harvest.Config, c *harvest.Credentials) {
-			*c = harvest.Credentials{Token: sandboxtest.OtherToken, AccountID: sandboxtest.OtherAccountID}
+			*c = harvest.Credentials{Tokens: ledger.StaticToken(sandboxtest.OtherToken), AccountID: sandboxtest.OtherAccountID}
 		})
 		got, err := b.client.Account(t.Context())
 		if err != nil {
@@ -165,7 +165,9 @@ func TestAccount(t *testing.T) {
 
 	t.Run("MemberWithoutCompany", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, sandbox.SeedDemo, func(_ *harvest.Config, c *harvest.Credentials) { c.Token = sandboxtest.MemberToken })
+		b := setup(t, sandbox.SeedDemo, func(_ *harvest.Config, c *harvest.Credentials) {
+			c.Tokens = ledger.StaticToken(sandboxtest.MemberToken)
+		})
 		got, err := b.client.Account(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -181,7 +183,7 @@ func TestAccount(t *testing.T) {
 
 	t.Run("WrongToken", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, sandbox.SeedEmpty, func(_ *harvest.Config, c *harvest.Credentials) { c.Token = "9.pt.wrong" })
+		b := setup(t, sandbox.SeedEmpty, func(_ *harvest.Config, c *harvest.Credentials) { c.Tokens = ledger.StaticToken("9.pt.wrong") })
 		_, err := b.client.Account(t.Context())
 		checkCall(t, err, ledger.Refused, ledger.ReasonAuth, http.StatusUnauthorized)
 		if !errors.Is(err, ledger.ErrAccessRevoked) {
@@ -192,7 +194,7 @@ func TestAccount(t *testing.T) {
 	t.Run("TokenThatNoHeaderCanHold", func(t *testing.T) {
 		t.Parallel()
 		for _, token := range []ledger.Secret{"", "a b", "a\nb", "tökén"} {
-			b := setup(t, sandbox.SeedEmpty, func(_ *harvest.Config, c *harvest.Credentials) { c.Token = token })
+			b := setup(t, sandbox.SeedEmpty, func(_ *harvest.Config, c *harvest.Credentials) { c.Tokens = ledger.StaticToken(token) })
 			sent := b.count(t, sandboxtest.Match{})
 			_, err := b.client.Account(t.Context())
 			if n := sent(); !errors.Is(err, ledger.ErrAccessRevoked) || n != 0 {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -39,7 +40,7 @@ const (
 // caller having given up.
 var errDeadline = errors.New("harvest did not answer in time")
 
-// call is one request to the data API.
+// call is one request to the data API, or to Harvest ID.
 type call struct {
 	method string
 	path   string // below the host, "/v2/time_entries/17"
@@ -47,6 +48,17 @@ type call struct {
 	query  string // encoded
 	body   []byte // JSON, nil for none
 	class  ledger.GateClass
+	// identity: the call is for Harvest ID, which knows no account header.
+	identity bool
+	// token goes along as bearer; do sets it to the connection's. Empty: none.
+	token ledger.Secret
+	// form: the body is a form that holds secrets, to be kept out of whatever is
+	// told; no bearer goes along.
+	form    bool
+	secrets []ledger.Secret
+	// judge, if not nil, says what an answer of the 400s in one of Harvest's
+	// shapes means.
+	judge func(refused *ledger.CallError, body []byte) error
 	// decode reads the body of a success. Its error makes the answer
 	// unreadable, which for a write means that its effect is unknown.
 	decode func(body []byte) error
@@ -75,11 +87,83 @@ type attempt struct {
 // 5xx, and anything that provably never left. A write of which a byte may have
 // reached Harvest is never sent twice, by us or by the transport: no request
 // carries the Idempotency-Key header that would let net/http replay it.
+//
+// A 401 proves that nothing was done. After one the access token is renewed
+// and the call made again, once, whatever it is. All of a write together, this
+// included, is over when the deadline for one write is.
 func (c *Client) do(ctx context.Context, what call) error {
-	if !sendable(c.credentials.Token) {
-		// No such token was ever issued; in a header it would break the request.
-		return fmt.Errorf("%w: %w", ledger.ErrAccessRevoked, c.failed(what, ledger.NotSent, ledger.ReasonAuth))
+	if what.write() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, c.h.writeTimeout, errDeadline)
+		defer cancel()
 	}
+	var err error
+	if what.token, err = c.access(ctx, what, c.credentials.Tokens.Token); err != nil {
+		return err
+	}
+	refused := c.try(ctx, what)
+	if !refusedToken(refused) {
+		return refused
+	}
+	rejected := what.token
+	what.token, err = c.access(ctx, what, func(ctx context.Context) (ledger.Secret, error) {
+		return c.credentials.Tokens.Renew(ctx, rejected)
+	})
+	switch {
+	case errors.Is(err, ledger.ErrAccessRevoked), err == nil && what.token == rejected:
+		return refused
+	case err != nil:
+		return err
+	}
+	return c.try(ctx, what)
+}
+
+// refusedToken reports whether err is Harvest's answer that the access token
+// is not good.
+func refusedToken(err error) bool {
+	var refused *ledger.CallError
+	return errors.Is(err, ledger.ErrAccessRevoked) && errors.As(err, &refused) && refused.Status == http.StatusUnauthorized
+}
+
+// access asks for the token to make the call with. Whatever goes wrong there,
+// this call has had no effect: its error is of class NotSent, or tells to wait.
+func (c *Client) access(ctx context.Context, what call, ask func(context.Context) (ledger.Secret, error)) (ledger.Secret, error) {
+	asking, cancel := context.WithTimeoutCause(ctx, c.timeout(what), errDeadline)
+	defer cancel()
+	token, err := ask(asking)
+	var wait *ledger.WaitError
+	var inner *ledger.CallError
+	switch {
+	case err == nil && sendable(token):
+		return token, nil
+	case err == nil, errors.Is(err, ledger.ErrAccessRevoked):
+		// No token that cannot stand in a header was ever issued.
+		return "", fmt.Errorf("%w: %w", ledger.ErrAccessRevoked, c.failed(what, ledger.NotSent, ledger.ReasonAuth))
+	case errors.As(err, &wait):
+		return "", err
+	case ctx.Err() != nil:
+		return "", c.ended(ctx, c.failed(what, ledger.NotSent, ledger.ReasonTimeout))
+	}
+	failed := c.failed(what, ledger.NotSent, ledger.ReasonUnreachable)
+	switch {
+	case asking.Err() != nil:
+		failed.Reason = ledger.ReasonTimeout
+	case errors.As(err, &inner):
+		failed.Reason = inner.Reason
+	}
+	return "", fmt.Errorf("%w: get an access token: %w", failed, err)
+}
+
+// timeout is the time that one sending of a call may take.
+func (c *Client) timeout(what call) time.Duration {
+	if what.write() {
+		return c.h.writeTimeout
+	}
+	return c.h.readTimeout
+}
+
+// try makes a call with the token that it holds.
+func (c *Client) try(ctx context.Context, what call) error {
 	var last error
 	start := time.Now()
 	backoff := retry.WithMaxRetries(quickRetries, retry.WithJitterPercent(20, retry.NewExponential(200*time.Millisecond)))
@@ -169,11 +253,7 @@ func (c *Client) settle(ctx context.Context, pass ledger.GatePass, result attemp
 
 // send makes one request and reads its answer.
 func (c *Client) send(ctx context.Context, what call) attempt {
-	timeout := c.h.readTimeout
-	if what.write() {
-		timeout = c.h.writeTimeout
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errDeadline)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout(what), errDeadline)
 	defer cancel()
 
 	var sent progress
@@ -182,7 +262,11 @@ func (c *Client) send(ctx context.Context, what call) attempt {
 	if err != nil {
 		return attempt{err: c.failed(what, ledger.NotSent, ledger.ReasonUnreachable), class: ledger.NotSent, detail: err.Error()}
 	}
-	response, err := c.h.http.Do(request)
+	client := c.h.http
+	if what.identity {
+		client = c.h.idHTTP
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return c.noAnswer(ctx, what, err, sent.maybe(ctx))
 	}
@@ -218,7 +302,11 @@ func (p *progress) maybe(ctx context.Context) bool {
 }
 
 func (c *Client) request(ctx context.Context, what call) (*http.Request, error) {
-	address := url.URL{Scheme: c.h.base.Scheme, Host: c.h.base.Host, Path: what.path, RawQuery: what.query}
+	base := c.h.base
+	if what.identity {
+		base = c.h.id
+	}
+	address := url.URL{Scheme: base.Scheme, Host: base.Host, Path: what.path, RawQuery: what.query}
 	var body io.Reader
 	if what.body != nil {
 		body = bytes.NewReader(what.body)
@@ -228,11 +316,18 @@ func (c *Client) request(ctx context.Context, what call) (*http.Request, error) 
 		return nil, errors.New("build the request") // its text would hold the query
 	}
 	// authentication-api/authentication; harvest-api.md, section 2.1.
-	request.Header.Set("Authorization", "Bearer "+c.credentials.Token.Reveal())
-	request.Header.Set("Harvest-Account-Id", strconv.FormatInt(c.credentials.AccountID, 10))
+	if what.token != "" {
+		request.Header.Set("Authorization", "Bearer "+what.token.Reveal())
+	}
+	if !what.identity {
+		request.Header.Set("Harvest-Account-Id", strconv.FormatInt(c.credentials.AccountID, 10))
+	}
 	request.Header.Set("User-Agent", c.h.userAgent)
 	request.Header.Set("Accept", "application/json")
-	if body != nil {
+	switch {
+	case what.form:
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	case body != nil:
 		request.Header.Set("Content-Type", "application/json")
 	}
 	return request, nil
@@ -349,7 +444,11 @@ func (c *Client) refusal(ctx context.Context, what call, response *http.Response
 	}
 	result.class, result.answer = ledger.Refused, true
 	refused := c.answered(what, ledger.Refused, ledger.ReasonInvalid, response)
-	refused.Message = c.foreign(message)
+	if what.judge != nil {
+		result.err = what.judge(refused, body)
+		return result
+	}
+	refused.Message = what.foreign(message)
 	result.err = refused
 	switch status {
 	case http.StatusUnauthorized:
@@ -373,7 +472,7 @@ func (c *Client) answered(what call, class ledger.Class, reason ledger.Reason, r
 	e := c.failed(what, class, reason)
 	e.Status = response.StatusCode
 	// harvest-api.md, section 4: answers carry X-Request-Id.
-	e.RequestID = c.foreign(response.Header.Get("X-Request-Id"))
+	e.RequestID = what.foreign(response.Header.Get("X-Request-Id"))
 	if len(e.RequestID) > 100 {
 		e.RequestID = ""
 	}
@@ -390,9 +489,14 @@ func (c *Client) ended(ctx context.Context, e *ledger.CallError) error {
 }
 
 // foreign makes a text of Harvest's fit to be kept: one line of at most 500
-// bytes, without the token, should it ever be repeated to us.
-func (c *Client) foreign(text string) string {
-	return clip(strings.ReplaceAll(text, c.credentials.Token.Reveal(), ledger.Secret("").String()), 500)
+// bytes, without what the call was made with, should it ever be repeated to us.
+func (c call) foreign(text string) string {
+	for _, secret := range slices.Concat(c.secrets, []ledger.Secret{c.token}) {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret.Reveal(), secret.String())
+		}
+	}
+	return clip(text, 500)
 }
 
 func (c *Client) logCall(ctx context.Context, what call, result attempt, took time.Duration) {
@@ -408,7 +512,7 @@ func (c *Client) logCall(ctx context.Context, what call, result attempt, took ti
 		slog.Duration("took", took), slog.Int64("connection", c.credentials.ConnectionID),
 	}
 	if result.err != nil {
-		attrs = append(attrs, slog.String("error", result.err.Error()), slog.String("detail", c.foreign(result.detail)))
+		attrs = append(attrs, slog.String("error", result.err.Error()), slog.String("detail", what.foreign(result.detail)))
 	}
 	c.h.log.LogAttrs(ctx, level, "harvest", attrs...)
 }

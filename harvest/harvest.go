@@ -10,6 +10,7 @@ package harvest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,6 +42,12 @@ type Config struct {
 	// IDURL is the host of Harvest ID; default DefaultIDURL. Same rules.
 	IDURL string
 
+	// ClientID and ClientSecret are what Furrow is registered with at Harvest
+	// ID, for connecting by OAuth; both empty if it is not. They belong to the
+	// operator of this installation.
+	ClientID     string
+	ClientSecret ledger.Secret
+
 	// UserAgent, Version and Contact make the User-Agent header, which Harvest
 	// wants to be of the form "Name (address)" so that it can reach whoever runs
 	// the program (introduction/overview/general). UserAgent is the name,
@@ -66,7 +73,9 @@ type Config struct {
 // Harvest is one Harvest and the connections kept open to it, shared by all
 // clients. It is safe for concurrent use.
 type Harvest struct {
-	base         *url.URL // scheme and host only
+	base         *url.URL     // scheme and host only
+	id           *url.URL     // of Harvest ID; the same
+	oauth        *oauthClient // nil: not registered
 	userAgent    string
 	writeTimeout time.Duration
 	readTimeout  time.Duration
@@ -74,6 +83,7 @@ type Harvest struct {
 	gate         ledger.Gate
 	log          *slog.Logger
 	http         *http.Client
+	idHTTP       *http.Client
 }
 
 // New returns the Harvest that cfg names. The error is a sentence for whoever
@@ -83,11 +93,16 @@ func New(cfg Config) (*Harvest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := parseBase("Harvest ID", cfg.IDURL, DefaultIDURL); err != nil {
+	id, err := parseBase("Harvest ID", cfg.IDURL, DefaultIDURL)
+	if err != nil {
 		return nil, err
+	}
+	if (cfg.ClientID == "") != (cfg.ClientSecret == "") {
+		return nil, errors.New("the client id and the client secret for Harvest ID are set together or not at all")
 	}
 	h := &Harvest{
 		base:         base,
+		id:           id,
 		userAgent:    userAgent(cfg),
 		writeTimeout: orDefault(cfg.WriteTimeout, 10*time.Second),
 		readTimeout:  orDefault(cfg.ReadTimeout, 30*time.Second),
@@ -101,8 +116,17 @@ func New(cfg Config) (*Harvest, error) {
 	if h.log == nil {
 		h.log = slog.Default()
 	}
+	if cfg.OAuthConfigured() {
+		h.oauth = &oauthClient{id: cfg.ClientID, secret: cfg.ClientSecret}
+	}
+	h.http, h.idHTTP = newHTTPClient(base), newHTTPClient(id)
+	return h, nil
+}
+
+// newHTTPClient returns a client for one host.
+func newHTTPClient(base *url.URL) *http.Client {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second, Control: onlyLoopbackOrPublic(isLoopback(base.Hostname()))}
-	h.http = &http.Client{
+	return &http.Client{
 		Transport: &http.Transport{
 			// Proxy stays nil: a proxy from the environment would see the token's
 			// host and, for a loopback address, everything.
@@ -117,11 +141,13 @@ func New(cfg Config) (*Harvest, error) {
 		// elsewhere. Harvest's API does not redirect.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return h, nil
 }
 
 // Close closes the connections that are idle. Clients stay usable.
-func (h *Harvest) Close() { h.http.CloseIdleConnections() }
+func (h *Harvest) Close() {
+	h.http.CloseIdleConnections()
+	h.idHTTP.CloseIdleConnections()
+}
 
 // Priority tells how much of the pace a client leaves to others.
 type Priority int
@@ -137,7 +163,9 @@ const backgroundReserve = 10
 
 // Credentials are what a client acts with.
 type Credentials struct {
-	Token        ledger.Secret
+	// Tokens gives the access token of each call; a [ledger.StaticToken] for a
+	// personal one. nil is a connection without access.
+	Tokens       ledger.TokenSource
 	AccountID    int64
 	UserID       int64 // Harvest's id of the user, which lists are limited to; 0 while connecting
 	ConnectionID int64 // whose share of the gate is used; 0 while connecting: no gate
@@ -153,8 +181,17 @@ type Client struct {
 
 var _ ledger.Remote = (*Client)(nil)
 
+// Format keeps tokens out of whatever a client is printed into.
+func (*Client) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "harvest.Client") }
+
+// Format keeps the client secret out of whatever a Harvest is printed into.
+func (*Harvest) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "harvest.Harvest") }
+
 // Client returns a client that acts with c.
 func (h *Harvest) Client(c Credentials, p Priority) *Client {
+	if c.Tokens == nil {
+		c.Tokens = ledger.StaticToken("")
+	}
 	client := &Client{h: h, credentials: c}
 	if p == Background {
 		client.reserve = backgroundReserve

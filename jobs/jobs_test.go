@@ -100,7 +100,7 @@ func (s *site) remote(ctx context.Context, connectionID int64, _ jobs.Urgency) (
 		return nil, err
 	}
 	return s.harvest.Client(harvest.Credentials{
-		Token: c.Token, AccountID: c.HarvestAccountID, UserID: c.HarvestUserID, ConnectionID: connectionID,
+		Tokens: ledger.StaticToken(c.Token), AccountID: c.HarvestAccountID, UserID: c.HarvestUserID, ConnectionID: connectionID,
 	}, harvest.Interactive), nil
 }
 
@@ -201,7 +201,7 @@ func setUp(t *testing.T, o benchOptions) *bench {
 		t.Fatal(err)
 	}
 	defer direct.Close()
-	client := direct.Client(harvest.Credentials{Token: sandboxtest.Token, AccountID: sandboxtest.AccountID, UserID: sandboxtest.UserID}, harvest.Interactive)
+	client := direct.Client(harvest.Credentials{Tokens: ledger.StaticToken(sandboxtest.Token), AccountID: sandboxtest.AccountID, UserID: sandboxtest.UserID}, harvest.Interactive)
 	assignments, err := client.Assignments(ctx)
 	if err != nil {
 		t.Fatal(err)
