@@ -210,11 +210,10 @@ type program struct {
 }
 
 type options struct {
-	rows  int                             // of the week
-	seed  string                          // of the sandbox; empty: no sandbox
-	work  bool                            // jobs are worked
-	watch func(*db.Store) jobs.Store      // what workers see instead of the store
-	wrap  func(http.Handler) http.Handler // around the handler
+	rows  int                        // of the week
+	seed  string                     // of the sandbox; empty: no sandbox
+	work  bool                       // jobs are worked
+	watch func(*db.Store) jobs.Store // what workers see instead of the store
 }
 
 const (
@@ -442,6 +441,14 @@ func (p *program) seed(rows int) {
 	p.exec(`insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, created_at, updated_at)
 		select $1, 1000000 + g, p.id, t.id, $2::date - 1 - g % 365, 100, now(), now() from generate_series(1, 2000) g
 		join projects p on p.harvest_id = 1000 + g % $3::int join tasks t on t.harvest_id = g % 8`, u, w, rows)
+	p.exec(`with sent as (
+			insert into pushed_entries (user_id, connection_id, project_id, task_id, spent_date, planned_minutes, planned_note, hours, notes,
+				remote_id, agreed_hours, agreed_notes)
+			select distinct on (e.spent_date, e.project_id, e.task_id) user_id, $2::bigint, project_id, task_id, spent_date, 60, '', 100, '',
+				harvest_id, 100, '' from time_entries e where user_id = $1 and harvest_id % 3 = 1 and harvest_id > 1000000
+			returning *)
+		insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, remote_id, mutation_id, state, attempts, finished_at)
+		select user_id, connection_id, id, 'create', id::text, '{}', remote_id, 'seeded-by-sql', 'done', 1, now() from sent`, u, p.connection)
 	p.exec(`insert into sync_runs (user_id, connection_id, trigger, state, phase, page, pages, entries, finished_at)
 		select $1, $2, 'schedule', 'done', 'done', 1, 1, 5, now() from generate_series(1, 50)`, u, p.connection)
 	p.exec(`update harvest_connections set pulled_at = now(), assignments_at = now(), entries_cursor = now()`)
