@@ -418,11 +418,9 @@ func (tx *Tx) EditCell(ctx context.Context, userID int64, edit CellEdit) (change
 
 func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit) (bool, error) {
 	id := edit.Cell
-	// Locks the project's row, so that edits of the same cell follow each other
-	// even while it has no row of its own.
-	before, err := tx.q.CellLock(ctx, dbgen.CellLockParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date})
+	before, err := tx.lockCell(ctx, userID, id)
 	if err != nil {
-		return false, notFound(err)
+		return false, err
 	}
 	minutes, note := before.Minutes, before.Note
 	if edit.Planned != nil {
@@ -456,11 +454,21 @@ func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit) (bool, 
 	return err == nil, err
 }
 
-// CellNow returns the plan of a cell as it stands in the transaction.
+// lockCell returns the plan of a cell, which nobody else changes before the end
+// of the transaction.
+func (tx *Tx) lockCell(ctx context.Context, userID int64, id ledger.CellID) (dbgen.CellReadRow, error) {
+	if _, err := tx.q.CellLock(ctx, dbgen.CellLockParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID}); err != nil {
+		return dbgen.CellReadRow{}, notFound(err)
+	}
+	return tx.q.CellRead(ctx, dbgen.CellReadParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date})
+}
+
+// CellNow returns the plan of a cell as it stands in the transaction, locked
+// until its end.
 func (tx *Tx) CellNow(ctx context.Context, userID int64, cell ledger.CellID) (ledger.Cell, error) {
-	row, err := tx.q.CellLock(ctx, dbgen.CellLockParams{UserID: userID, ProjectID: cell.ProjectID, TaskID: cell.TaskID, Date: cell.Date})
+	row, err := tx.lockCell(ctx, userID, cell)
 	if err != nil {
-		return ledger.Cell{}, fmt.Errorf("cell %v of user %d: %w", cell, userID, notFound(err))
+		return ledger.Cell{}, fmt.Errorf("cell %v of user %d: %w", cell, userID, err)
 	}
 	return ledger.Cell{Planned: planner.Minutes(row.Minutes), Note: row.Note, Version: row.Version}, nil
 }

@@ -104,36 +104,62 @@ func (q *Queries) CellEntries(ctx context.Context, arg CellEntriesParams) ([]Cel
 }
 
 const CellLock = `-- name: CellLock :one
-select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce(c.version, 0)::bigint as version
+select p.id
 from projects p
 join tasks t on t.user_id = p.user_id and t.id = $1
-left join cells c on c.user_id = p.user_id and c.project_id = p.id and c.task_id = t.id and c.date = $2
-where p.user_id = $3 and p.id = $4
-for update of p
+where p.user_id = $2 and p.id = $3
+for no key update of p
 `
 
 type CellLockParams struct {
+	TaskID    int64
+	UserID    int64
+	ProjectID int64
+}
+
+// Edits of one cell follow each other by the lock on its project, because the
+// cell may have no row of its own. The cell is read by a statement of its own
+// afterwards: one that waits for a lock goes on with what it saw before. The
+// lock lets entries of the project be stored meanwhile.
+func (q *Queries) CellLock(ctx context.Context, arg CellLockParams) (int64, error) {
+	row := q.db.QueryRow(ctx, CellLock, arg.TaskID, arg.UserID, arg.ProjectID)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
+const CellRead = `-- name: CellRead :one
+select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce((
+    select max(e.id) from plan_events e
+    where e.user_id = p.user_id and e.project_id = p.id and e.task_id = $1 and e.date = $2
+), 0)::bigint as version
+from projects p
+left join cells c on c.user_id = p.user_id and c.project_id = p.id and c.task_id = $1 and c.date = $2
+where p.user_id = $3 and p.id = $4
+`
+
+type CellReadParams struct {
 	TaskID    int64
 	Date      planner.Date
 	UserID    int64
 	ProjectID int64
 }
 
-type CellLockRow struct {
+type CellReadRow struct {
 	Minutes int32
 	Note    string
 	Version int64
 }
 
-// The cell of a row that the user may plan on: assigned, or already in use.
-func (q *Queries) CellLock(ctx context.Context, arg CellLockParams) (CellLockRow, error) {
-	row := q.db.QueryRow(ctx, CellLock,
+// The version is that of the history: a cleared cell has no row to remember it.
+func (q *Queries) CellRead(ctx context.Context, arg CellReadParams) (CellReadRow, error) {
+	row := q.db.QueryRow(ctx, CellRead,
 		arg.TaskID,
 		arg.Date,
 		arg.UserID,
 		arg.ProjectID,
 	)
-	var i CellLockRow
+	var i CellReadRow
 	err := row.Scan(&i.Minutes, &i.Note, &i.Version)
 	return i, err
 }

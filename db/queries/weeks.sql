@@ -114,14 +114,26 @@ select exists (select from assignments where user_id = @user_id and project_id =
 delete from week_rows where user_id = @user_id and week between sqlc.arg(first_day) and sqlc.arg(last_day)
   and project_id = @project_id and task_id = @task_id;
 
--- The cell of a row that the user may plan on: assigned, or already in use.
+-- Edits of one cell follow each other by the lock on its project, because the
+-- cell may have no row of its own. The cell is read by a statement of its own
+-- afterwards: one that waits for a lock goes on with what it saw before. The
+-- lock lets entries of the project be stored meanwhile.
 -- name: CellLock :one
-select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce(c.version, 0)::bigint as version
+select p.id
 from projects p
 join tasks t on t.user_id = p.user_id and t.id = @task_id
-left join cells c on c.user_id = p.user_id and c.project_id = p.id and c.task_id = t.id and c.date = @date
 where p.user_id = @user_id and p.id = @project_id
-for update of p;
+for no key update of p;
+
+-- The version is that of the history: a cleared cell has no row to remember it.
+-- name: CellRead :one
+select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce((
+    select max(e.id) from plan_events e
+    where e.user_id = p.user_id and e.project_id = p.id and e.task_id = @task_id and e.date = @date
+), 0)::bigint as version
+from projects p
+left join cells c on c.user_id = p.user_id and c.project_id = p.id and c.task_id = @task_id and c.date = @date
+where p.user_id = @user_id and p.id = @project_id;
 
 -- name: MutationDone :one
 select exists (select from plan_events where user_id = @user_id and mutation_id = @mutation_id
