@@ -282,22 +282,37 @@ func (p *page) clickOn(role string, name match) {
 	})
 }
 
-func (e element) click() error {
-	at, err := call[struct {
-		X, Y float64
-		Hit  bool
-		What string
-	}](e, `function() {
+// spot is where an element is in the tab, and whether it can be hit there.
+type spot struct {
+	X, Y float64
+	Hit  bool
+	Over string // what lies over it
+}
+
+func (e element) spot() (spot, error) {
+	return call[spot](e, `function() {
 		this.scrollIntoViewIfNeeded();
 		const r = this.getBoundingClientRect(), X = r.x + r.width / 2, Y = r.y + r.height / 2;
 		const top = document.elementFromPoint(X, Y);
-		return { X, Y, Hit: !!top && (this === top || this.contains(top) || top.contains(this)) && !this.disabled, What: top?.outerHTML.slice(0, 200) ?? "nothing" };
+		return { X, Y, Hit: !!top && (this === top || this.contains(top) || top.contains(this)) && !this.disabled, Over: top?.outerHTML.slice(0, 200) ?? "nothing" };
 	}`)
+}
+
+// click clicks an element once it stays where it is.
+func (e element) click() error {
+	before, err := e.spot()
 	if err != nil {
 		return err
 	}
-	if !at.Hit {
-		return fmt.Errorf("%q is disabled, or behind %s", e.name, at.What)
+	<-time.After(30 * time.Millisecond) // two frames
+	at, err := e.spot()
+	switch {
+	case err != nil:
+		return err
+	case at != before:
+		return fmt.Errorf("%q moves", e.name)
+	case !at.Hit:
+		return fmt.Errorf("%q is disabled, or behind %s", e.name, at.Over)
 	}
 	return chromedp.Do(e.page.ctx, chromedp.MouseClickXY(at.X, at.Y))
 }
@@ -447,4 +462,20 @@ func (p *page) asked(part string) []request {
 		}
 	}
 	return found
+}
+
+// loaded waits until all requests to such addresses were answered in full, and
+// returns them.
+func (p *page) loaded(part string) (all []request) {
+	p.tb.Helper()
+	waitFor(p.tb, patience, "all of "+part+" to be loaded", func() error {
+		all = p.asked(part)
+		for _, r := range all {
+			if !r.done {
+				return fmt.Errorf("%s is not", r.url)
+			}
+		}
+		return nil
+	})
+	return all
 }

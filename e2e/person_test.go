@@ -44,6 +44,7 @@ type document struct {
 
 	url    *url.URL // after redirects
 	status int
+	header http.Header
 }
 
 func (p *person) do(method, path string, form url.Values) document {
@@ -62,7 +63,7 @@ func (p *person) do(method, path string, form url.Values) document {
 	if err != nil {
 		p.tb.Fatalf("%s %s: %v", method, path, err)
 	}
-	return document{Document: parsed, url: resp.Request.URL, status: resp.StatusCode}
+	return document{Document: parsed, url: resp.Request.URL, status: resp.StatusCode, header: resp.Header}
 }
 
 func (p *person) get(path string) document {

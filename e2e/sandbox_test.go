@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,4 +77,34 @@ func checkOnce(tb testing.TB, sandbox sandboxtest.Control, r row, day time.Time,
 	if err := onceInHarvest(tb, sandbox, r, day, hours, note); err != nil {
 		tb.Error(err)
 	}
+}
+
+// trackElsewhere makes a time entry as Harvest's own pages do.
+func trackElsewhere(tb testing.TB, sandbox sandboxtest.Control, r row, day time.Time, hours string) {
+	tb.Helper()
+	account := sandbox.State(tb).Account(sandboxtest.AccountID)
+	entry := map[string]any{"user_id": sandboxtest.UserID, "spent_date": day.Format(time.DateOnly), "hours": json.Number(hours)}
+	for _, p := range account.Projects {
+		if p.Name == r.project {
+			entry["project_id"] = p.ID
+		}
+	}
+	for _, t := range account.Tasks {
+		if t.Name == r.task {
+			entry["task_id"] = t.ID
+		}
+	}
+	sandbox.WebCreate(tb, entry)
+}
+
+// ours counts the time entries that Furrow made: those with a reference that
+// leads to a week. The demo account has some of another program.
+func ours(state sandboxtest.State) int {
+	count := 0
+	for _, e := range state.Entries() {
+		if e.ExternalReference != nil && strings.Contains(e.ExternalReference.Permalink, "/weeks/") {
+			count++
+		}
+	}
+	return count
 }

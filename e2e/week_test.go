@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -22,9 +23,13 @@ func (p *page) cell(r row, day time.Time) element {
 }
 
 // cellSays is what can be read in a cell.
-func (p *page) cellSays(r row, day time.Time) string {
+func (p *page) cellSays(r row, day time.Time) (says string) {
 	p.tb.Helper()
-	return words(mustCall[string](p.cell(r, day), `function() { return this.closest("td").innerText }`))
+	waitFor(p.tb, patience, "the text of a cell", func() (err error) {
+		says, err = call[string](p.cell(r, day), `function() { return this.closest("td").innerText }`)
+		return err
+	})
+	return words(says)
 }
 
 // cellShows waits until a text can be read in a cell.
@@ -55,6 +60,20 @@ func (p *page) edit(r row, day time.Time, typed string) {
 	p.tb.Helper()
 	p.cell(r, day).write(typed)
 	p.press(kb.Enter)
+}
+
+// answers clicks an answer to the question in a cell, and waits until the
+// question is gone.
+func (p *page) answers(r row, day time.Time, answer string) {
+	p.tb.Helper()
+	p.clickOn("button", begins(answer))
+	waitFor(p.tb, patience, "the question to go", func() error {
+		open, err := p.lookFor("button", begins(answer))
+		if err == nil && len(open) > 0 {
+			err = fmt.Errorf("the cell says %q", p.cellSays(r, day))
+		}
+		return err
+	})
 }
 
 // addRow adds a row to the week by its form.
@@ -118,4 +137,34 @@ func (p *page) push() {
 	p.clickOn("link", begins("Review and push"))
 	p.clickOn("button", begins("Send "))
 	p.sees("scheduled.")
+}
+
+// clickInto puts the focus on an element by a click.
+func (e element) clickInto() {
+	e.page.tb.Helper()
+	waitFor(e.page.tb, patience, "to click into "+e.name, e.click)
+}
+
+// reload loads the page again.
+func (p *page) reload() {
+	p.tb.Helper()
+	p.must(chromedp.Do(p.ctx, chromedp.Reload()))
+}
+
+// reloadUntil loads the page again until a text is on it.
+func (p *page) reloadUntil(most time.Duration, text string) {
+	p.tb.Helper()
+	waitFor(p.tb, most, fmt.Sprintf("%q after a reload", text), func() error {
+		p.reload()
+		if seen := p.text(); !strings.Contains(seen, text) {
+			return fmt.Errorf("the page says: %s", seen)
+		}
+		return nil
+	})
+}
+
+// small makes the tab so low that the week has to be scrolled.
+func (p *page) small() {
+	p.tb.Helper()
+	p.must(chromedp.Do(p.ctx, chromedp.EmulateViewport(1280, 500)))
 }
