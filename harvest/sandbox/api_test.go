@@ -433,6 +433,7 @@ func TestLocks(t *testing.T) {
 	equal(t, "in the web app", sb.WebUpdate(t, made.id(t), map[string]any{"hours": 3}).Hours.String(), "3")
 	sb.Unlock(t, 2302, "2026-01-13", "2026-01-13")
 	equal(t, "unlocked", member.get(path).json["is_locked"], false)
+	sb.Switch(t, map[string]any{"lock_answer": "422"})
 	member.do("POST", "/v2/time_entries", entryOn("2026-01-12")).want(t, 422)
 	sb.Lock(t, 2302, "2026-01-13", "2026-01-13")
 	c.do("DELETE", path, nil).want(t, 200) // administrators may delete what is only approved
