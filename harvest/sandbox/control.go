@@ -33,6 +33,7 @@ func (s *Server) controlRoutes() *http.ServeMux {
 		"POST /_sandbox/locks":               s.controlLock,
 		"POST /_sandbox/invoices":            s.controlInvoice,
 		"POST /_sandbox/tokens":              s.controlToken,
+		"POST /_sandbox/people":              s.controlPerson,
 		"POST /_sandbox/time_entries":        s.controlWeb(s.createEntry),
 		"PATCH /_sandbox/time_entries/{id}":  s.controlWeb(s.updateEntry),
 		"DELETE /_sandbox/time_entries/{id}": s.controlWeb(s.deleteEntry),
@@ -390,6 +391,51 @@ func (s *Server) controlToken(r *http.Request) (any, error) {
 	return nil, errors.New("there is no such token")
 }
 
+// controlPerson makes a person at the identity service: a member of any number of accounts, none
+// included, with a user and roles in each, and a personal access token that opens them.
+func (s *Server) controlPerson(r *http.Request) (any, error) {
+	var body struct {
+		FirstName string `json:"first_name"`
+		LastName  string `json:"last_name"`
+		Email     string `json:"email"`
+		Accounts  []struct {
+			ID          int64    `json:"id"`
+			AccessRoles []string `json:"access_roles"`
+		} `json:"accounts"`
+	}
+	if err := readControl(r, &body); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.world
+	for _, in := range body.Accounts {
+		if w.Accounts[in.ID] == nil {
+			return nil, errNoAccount
+		}
+	}
+	who := &identity{ID: 950, FirstName: body.FirstName, LastName: body.LastName, Email: body.Email}
+	for w.Identities[who.ID] != nil {
+		who.ID++
+	}
+	users := map[string]int64{}
+	for _, in := range body.Accounts {
+		a, id := w.Accounts[in.ID], w.id(kindUser)
+		at := second(s.now())
+		a.Users[id] = &user{
+			ID: id, FirstName: body.FirstName, LastName: body.LastName, Email: body.Email, Timezone: a.switches().Timezone, IsActive: true,
+			WeeklyCapacity: a.Company.WeeklyCapacity, CreatedAt: at, UpdatedAt: at, AccessRoles: in.AccessRoles,
+		}
+		who.Memberships = append(who.Memberships, membership{AccountID: a.ID, Name: a.Name, Product: "harvest", UserID: id})
+		users[itoa(a.ID)] = id
+	}
+	w.Identities[who.ID] = who
+	name := itoa(w.id(kindToken)) + ".pt"
+	secret := name + "." + secretText()
+	w.Tokens[secret] = &token{Name: name, IdentityID: who.ID}
+	return map[string]any{"identity_id": who.ID, "token": secret, "users": users}, nil
+}
+
 // controlWeb runs a handler of the API as a person in the web app: locks and limits do not bind. The
 // account is the parameter or member account, 1001 by default; the person is user_id or the first
 // administrator.
@@ -519,7 +565,7 @@ func (s *Server) viewState(a *account) stateAccount {
 	for _, x := range newest(a.Expenses, func(x *expense) position { return position{x.Date, x.ID} }) {
 		v.Expenses = append(v.Expenses, c.viewExpense(x))
 	}
-	w := c.entryWriter()
+	w := s.entryWriter(c)
 	for _, e := range a.byDate {
 		v.Entries = append(v.Entries, w.append(nil, e))
 	}

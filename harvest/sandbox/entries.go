@@ -1,12 +1,14 @@
 package sandbox
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"sort"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // visible reports whether the caller may see the entry (section 10.8): administrators all of the
@@ -126,21 +128,26 @@ func (s *Server) listEntries(c *call) answer {
 		lag := time.Duration(s.world.Switches.ReferenceFilterLagMS) * time.Millisecond
 		matching := make([]*entry, 0, 64)
 		for _, e := range rows {
-			if c.visible(e) && f.matches(a, e, c.now, lag) {
+			if c.visible(e) && f.matches(a, e, c.now, lag, s.world.Switches.TimerTouchesEntries) {
 				matching = append(matching, e)
 			}
 		}
 		rows = matching
 	}
-	w := c.entryWriter()
+	at := func(e *entry) position { return position{e.Date, e.ID} }
+	if s.world.Switches.OrderInDay == "lowest_id_first" {
+		at = func(e *entry) position { return position{e.Date, -e.ID} }
+		rows = slices.Clone(rows)
+		slices.SortFunc(rows, func(x, y *entry) int { return at(x).compare(at(y)) })
+	}
+	w := s.entryWriter(c)
 	return answerList(s, c, listing[*entry]{
-		resource: "time_entries", key: "time_entries", rows: rows,
-		position: func(e *entry) position { return position{e.Date, e.ID} },
-		append:   w.append,
+		resource: "time_entries", key: "time_entries", rows: rows, position: at,
+		append: w.append,
 	})
 }
 
-func (f *entryFilter) matches(a *account, e *entry, now time.Time, lag time.Duration) bool {
+func (f *entryFilter) matches(a *account, e *entry, now time.Time, lag time.Duration, timerTouches bool) bool {
 	if f.userID != 0 && e.UserID != f.userID || f.projectID != 0 && e.ProjectID != f.projectID || f.taskID != 0 && e.TaskID != f.taskID {
 		return false
 	}
@@ -164,7 +171,27 @@ func (f *entryFilter) matches(a *account, e *entry, now time.Time, lag time.Dura
 		return false
 	}
 	// Strictly greater: an entry changed in that very second stays out (section 6).
-	return f.since == nil || e.UpdatedAt.After(*f.since)
+	return f.since == nil || e.updatedAt(now, timerTouches).After(*f.since)
+}
+
+// updatedAt is what updated_at shows.
+func (e *entry) updatedAt(now time.Time, timerTouches bool) time.Time {
+	if timerTouches && e.running() {
+		return second(now)
+	}
+	return e.UpdatedAt
+}
+
+// touchEntries follows a change of a client, project or task, by the switch.
+func (s *Server) touchEntries(c *call, match func(*entry) bool) {
+	if !s.world.Switches.RenameTouchesEntries {
+		return
+	}
+	for _, e := range c.account.byDate {
+		if match(e) {
+			e.UpdatedAt = second(c.now)
+		}
+	}
 }
 
 // approvalStatus is the entry's approval_status.
@@ -191,8 +218,8 @@ func (c *call) entry() (*entry, answer) {
 }
 
 // answerEntry shows one entry.
-func (c *call) answerEntry(status int, e *entry) answer {
-	w := c.entryWriter()
+func (s *Server) answerEntry(c *call, status int, e *entry) answer {
+	w := s.entryWriter(c)
 	return rawJSON(status, w.append(nil, e))
 }
 
@@ -201,7 +228,7 @@ func (s *Server) showEntry(c *call) answer {
 	if e == nil {
 		return refusal
 	}
-	return c.answerEntry(http.StatusOK, e)
+	return s.answerEntry(c, http.StatusOK, e)
 }
 
 // locked answers an attempt to change what is locked, by the switch; drop says that the request is
@@ -277,7 +304,7 @@ type timing struct {
 	started, ended *int
 }
 
-func readTiming(p params) (timing, []string) {
+func (s *Server) readTiming(p params) (timing, []string) {
 	var t timing
 	var faults []string
 	d, err := p.number("hours")
@@ -288,6 +315,8 @@ func readTiming(p params) (timing, []string) {
 		faults = append(faults, "Hours must be greater than or equal to 0")
 	case d != nil && roundHours(d.Decimal) > maxHundredths:
 		faults = append(faults, "Hours must be less than 10000")
+	case d != nil && s.world.Switches.HoursDigits == "truncated":
+		t.hours = new(roundHours(d.Truncate(2)))
 	case d != nil:
 		t.hours = new(roundHours(d.Decimal))
 	}
@@ -338,8 +367,9 @@ func (s *Server) createEntry(c *call) answer {
 	if p.given("project_id") && p.given("task_id") {
 		faults = append(faults, a.checkCombination(owner.ID, p.id("project_id"), p.id("task_id"))...)
 	}
-	t, more := readTiming(p)
-	if faults = append(faults, more...); len(faults) > 0 {
+	t, more := s.readTiming(p)
+	faults = append(faults, more...)
+	if faults = append(faults, s.tooLong(p)...); len(faults) > 0 {
 		return invalid(faults...)
 	}
 	e := &entry{
@@ -367,7 +397,22 @@ func (s *Server) createEntry(c *call) answer {
 		a.running[owner.ID] = e
 	}
 	a.addEntry(e)
-	return c.answerEntry(http.StatusCreated, e).with("Location", c.location("time_entries", e.ID))
+	return s.answerEntry(c, http.StatusCreated, e).with("Location", c.location("time_entries", e.ID))
+}
+
+// tooLong applies the switches for lengths that nobody knows.
+func (s *Server) tooLong(p params) []string {
+	var faults []string
+	check := func(p params, key, label string, limit int) {
+		if text, _ := p.text(key); limit > 0 && utf8.RuneCountInString(text) > limit {
+			faults = append(faults, fmt.Sprintf("%s is too long (maximum is %d characters)", label, limit))
+		}
+	}
+	check(p, "notes", "Notes", s.world.Switches.NotesLimit)
+	if ref, ok := p.sub("external_reference"); ok {
+		check(ref, "id", "External reference id", s.world.Switches.ReferenceLimit)
+	}
+	return faults
 }
 
 // second cuts an instant to the precision of the API.
@@ -399,6 +444,11 @@ func (s *Server) startTiming(c *call, e *entry, owner *user, t timing) string {
 			return ""
 		}
 		e.startTimer(c.now, nowMinute)
+		return ""
+	}
+	if s.world.Switches.HoursAndTimes == "hours" && t.hours != nil && *t.hours > 0 && t.started != nil && t.ended != nil {
+		e.Hours = *t.hours
+		e.Started, e.Ended = t.started, new((*t.started+int(e.Hours)*60/100)%1440)
 		return ""
 	}
 	switch {
@@ -475,7 +525,7 @@ func (s *Server) updateEntry(c *call) answer {
 	if why := a.lockReason(e); why != "" && !c.web {
 		refusal, drop := s.locked(why)
 		if drop {
-			return c.answerEntry(http.StatusOK, e)
+			return s.answerEntry(c, http.StatusOK, e)
 		}
 		return refusal
 	}
@@ -502,15 +552,16 @@ func (s *Server) updateEntry(c *call) answer {
 	if moved {
 		faults = append(faults, a.checkCombination(e.UserID, next.ProjectID, next.TaskID)...)
 	}
-	t, more := readTiming(p)
-	if faults = append(faults, more...); len(faults) > 0 {
+	t, more := s.readTiming(p)
+	faults = append(faults, more...)
+	if faults = append(faults, s.tooLong(p)...); len(faults) > 0 {
 		return invalid(faults...)
 	}
 	if moved || next.Date != e.Date {
 		if why := a.dateLock(e.UserID, next.ProjectID, next.Date); why != "" && !c.web {
 			refusal, drop := s.locked(why)
 			if drop {
-				return c.answerEntry(http.StatusOK, e)
+				return s.answerEntry(c, http.StatusOK, e)
 			}
 			return refusal
 		}
@@ -525,7 +576,7 @@ func (s *Server) updateEntry(c *call) answer {
 	} else if c.web && p.has("external_reference") {
 		next.Reference = nil
 	}
-	next.retime(c, t)
+	next.retime(c, t, s.world.Switches.HoursAndTimes == "hours")
 	next.UpdatedAt = second(c.now)
 	if c.web {
 		if v, ok := p.truth("submitted"); ok {
@@ -544,12 +595,15 @@ func (s *Server) updateEntry(c *call) answer {
 	if date != e.Date {
 		a.redate(e, date)
 	}
-	return c.answerEntry(http.StatusOK, e)
+	return s.answerEntry(c, http.StatusOK, e)
 }
 
 // retime applies hours and times of day to an existing entry.
-func (e *entry) retime(c *call, t timing) {
+func (e *entry) retime(c *call, t timing, hoursWin bool) {
 	stamps := c.account.Company.WantsTimestampTimers
+	if hoursWin && t.hours != nil {
+		t.started, t.ended = nil, nil
+	}
 	if stamps && (t.started != nil || t.ended != nil) {
 		if t.started != nil {
 			e.Started = t.started
@@ -583,7 +637,7 @@ func (s *Server) deleteEntry(c *call) answer {
 		return refusal
 	}
 	a := c.account
-	shown := c.answerEntry(http.StatusOK, e)
+	shown := s.answerEntry(c, http.StatusOK, e)
 	if why := a.lockReason(e); why != "" && !c.web {
 		// Administrators may delete entries that are approved and nothing else.
 		onlyClosed := e.InvoiceID == 0 && a.archived(e) == ""
@@ -608,7 +662,7 @@ func (s *Server) stopEntry(c *call) answer {
 		return invalid("can't stop a stopped timer")
 	}
 	e.stopTimer(c)
-	return c.answerEntry(http.StatusOK, e)
+	return s.answerEntry(c, http.StatusOK, e)
 }
 
 func (s *Server) restartEntry(c *call) answer {
@@ -620,7 +674,7 @@ func (s *Server) restartEntry(c *call) answer {
 	if why := a.lockReason(e); why != "" && !c.web {
 		refusal, drop := s.locked(why)
 		if drop {
-			return c.answerEntry(http.StatusOK, e)
+			return s.answerEntry(c, http.StatusOK, e)
 		}
 		return refusal
 	}
@@ -643,7 +697,7 @@ func (s *Server) restartEntry(c *call) answer {
 	e.startTimer(c.now, minuteOfDay(c.now, loc))
 	e.UpdatedAt = second(c.now)
 	a.running[e.UserID] = e
-	return c.answerEntry(http.StatusOK, e)
+	return s.answerEntry(c, http.StatusOK, e)
 }
 
 func (s *Server) deleteReference(c *call) answer {
@@ -654,7 +708,7 @@ func (s *Server) deleteReference(c *call) answer {
 	if why := c.account.lockReason(e); why != "" && !c.web {
 		refusal, drop := s.locked(why)
 		if drop {
-			return c.answerEntry(http.StatusOK, e)
+			return s.answerEntry(c, http.StatusOK, e)
 		}
 		return refusal
 	}
@@ -662,7 +716,7 @@ func (s *Server) deleteReference(c *call) answer {
 		e.Reference = nil
 		e.UpdatedAt = second(c.now)
 	}
-	return s.deleted(c.answerEntry(http.StatusOK, e))
+	return s.deleted(s.answerEntry(c, http.StatusOK, e))
 }
 
 // newReference reads an external reference; all of it is kept as text, and what Harvest sets itself

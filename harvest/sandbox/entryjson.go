@@ -12,12 +12,15 @@ type entryWriter struct {
 	now       time.Time
 	rates     bool // may see billable rates
 	costs     bool // may see cost rates
+	bare      bool // the assignments are null
+	ticking   bool // updated_at follows a running timer
 	clock     string
 	templates map[int64][]byte // rendered client and project, by project
 }
 
-func (c *call) entryWriter() *entryWriter {
+func (s *Server) entryWriter(c *call) *entryWriter {
 	return &entryWriter{
+		bare: s.world.Switches.NullAssignments, ticking: s.world.Switches.TimerTouchesEntries,
 		account: c.account, now: c.now, rates: c.seesRates(), costs: c.web || c.me.admin(),
 		clock: c.account.Company.Clock, templates: map[int64][]byte{},
 	}
@@ -95,7 +98,7 @@ func (w *entryWriter) append(b []byte, e *entry) []byte {
 	b = append(b, `,"created_at":`...)
 	b = appendInstant(b, e.CreatedAt)
 	b = append(b, `,"updated_at":`...)
-	b = appendInstant(b, e.UpdatedAt)
+	b = appendInstant(b, e.updatedAt(w.now, w.ticking))
 	b = append(b, `,"user":`...)
 	if u := a.Users[e.UserID]; u != nil {
 		b = appendNamed(b, u.ID, u.name())
@@ -161,7 +164,7 @@ func (w *entryWriter) surroundings(projectID int64) []byte {
 }
 
 func (w *entryWriter) appendUserAssignment(b []byte, ua *userAssignment) []byte {
-	if ua == nil {
+	if ua == nil || w.bare {
 		return append(b, "null"...)
 	}
 	b = append(b, `{"id":`...)
@@ -185,7 +188,7 @@ func (w *entryWriter) appendUserAssignment(b []byte, ua *userAssignment) []byte 
 }
 
 func (w *entryWriter) appendTaskAssignment(b []byte, ta *taskAssignment) []byte {
-	if ta == nil {
+	if ta == nil || w.bare {
 		return append(b, "null"...)
 	}
 	b = append(b, `{"id":`...)

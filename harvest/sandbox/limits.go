@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// limiter keeps the sliding windows, one set per token.
+// limiter keeps the sliding windows, one set per token or what the switch says.
 type limiter struct {
 	mu      sync.Mutex
 	windows map[windowKey][]time.Time
 }
 
-type windowKey struct{ token, kind string }
+type windowKey struct{ counter, kind string }
 
 // take counts a request in a window, or says how long until there is room. A refused request does
 // not count.
@@ -52,14 +52,36 @@ func (s *Server) throttle(c *call) (answer, bool) {
 	if strings.HasPrefix(c.path, "/v2/reports/") {
 		kind, limit, width = "reports", lim.Reports, seconds(lim.ReportsWindowS)
 	}
-	wait, ok := s.limits.take(windowKey{c.tokenName, "hourly"}, lim.Hourly, time.Hour, c.now)
+	counter := s.counter(c)
+	wait, ok := s.limits.take(windowKey{counter, "hourly"}, lim.Hourly, time.Hour, c.now)
 	if ok {
-		wait, ok = s.limits.take(windowKey{c.tokenName, kind}, limit, width, c.now)
+		wait, ok = s.limits.take(windowKey{counter, kind}, limit, width, c.now)
 	}
 	if ok {
 		return answer{}, true
 	}
-	return retryAfter(htmlError(http.StatusTooManyRequests), s.world.Switches.RetryAfter, wait, c.now), false
+	sw := &s.world.Switches
+	refusal := htmlError(sw.ThrottleStatus)
+	switch sw.ThrottleBody {
+	case "empty":
+		refusal = answer{status: sw.ThrottleStatus}
+	case "json":
+		refusal = asJSON(sw.ThrottleStatus, messageBody{"Too many requests"})
+	}
+	return retryAfter(refusal, sw.RetryAfter, wait, c.now), false
+}
+
+// counter names whose requests are counted together.
+func (s *Server) counter(c *call) string {
+	switch s.world.Switches.LimitsPer {
+	case "user":
+		return "user " + itoa(c.me.ID)
+	case "account":
+		return "account " + itoa(c.account.ID)
+	case "ip":
+		return "ip " + c.remote
+	}
+	return "token " + c.tokenName
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -20,7 +20,6 @@ const (
 
 const (
 	accessTokenLife = 14 * 24 * time.Hour
-	codeLife        = 10 * time.Minute
 )
 
 // token is a personal access token (no expiry) or an OAuth access token.
@@ -98,11 +97,15 @@ func (s *Server) authorize(c *call) answer {
 		}
 	}
 	kind := q.Get("response_type")
+	registered := s.world.Switches.RegisteredRedir
+	if q.Get("redirect_uri") == "" {
+		q.Set("redirect_uri", registered)
+	}
 	back, err := url.Parse(q.Get("redirect_uri"))
 	switch {
 	case q.Get("client_id") != oauthClientID:
 		return asHTML(http.StatusUnauthorized, htmlPage("Unknown application", "There is no application with this client_id."))
-	case err != nil || back.Host == "" || back.Scheme != "http" && back.Scheme != "https":
+	case err != nil || back.Host == "" || back.Scheme != "http" && back.Scheme != "https" || !strings.HasPrefix(q.Get("redirect_uri"), registered):
 		return asHTML(http.StatusBadRequest, htmlPage("Bad redirect", "The redirect_uri does not match the registered one."))
 	case kind != "code" && kind != "token":
 		return asHTML(http.StatusBadRequest, htmlPage("Bad request", "The response_type must be code or token."))
@@ -127,7 +130,7 @@ func (s *Server) authorize(c *call) answer {
 		values.Set("scope", who.scope())
 	default:
 		secret := secretText()
-		s.world.Codes[secret] = &code{IdentityID: who.ID, Expires: s.now().Add(codeLife)}
+		s.world.Codes[secret] = &code{IdentityID: who.ID, Expires: s.now().Add(seconds(s.world.Switches.CodeLifeS))}
 		values.Set("code", secret)
 		values.Set("scope", who.scope())
 	}
@@ -198,7 +201,13 @@ func (s *Server) exchange(c *call) answer {
 		return v
 	}
 	if get("client_id") != oauthClientID || get("client_secret") != oauthClientSecret {
-		return asJSON(http.StatusUnauthorized, oauthBody{"invalid_client", "Client authentication failed due to unknown client, no client authentication included, or unsupported authentication method."})
+		s.mu.RLock()
+		status := http.StatusUnauthorized
+		if s.world.Switches.WrongClient == "400" {
+			status = http.StatusBadRequest
+		}
+		s.mu.RUnlock()
+		return asJSON(status, oauthBody{"invalid_client", "Client authentication failed due to unknown client, no client authentication included, or unsupported authentication method."})
 	}
 	refused := asJSON(http.StatusBadRequest, oauthBody{"invalid_grant", "The provided access grant is invalid, expired, or revoked (e.g. invalid assertion, expired authorization token, bad end-user password credentials, or mismatching authorization code and redirection URI)."})
 

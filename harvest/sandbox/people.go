@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -148,6 +149,64 @@ func (s *Server) showUser(c *call) answer {
 	return asJSON(http.StatusOK, c.viewUser(u))
 }
 
+// set applies a request to a user and returns the faults.
+func (u *user) set(p params) []string {
+	setText(p, "first_name", &u.FirstName)
+	setText(p, "last_name", &u.LastName)
+	setText(p, "email", &u.Email)
+	setText(p, "telephone", &u.Telephone)
+	setText(p, "timezone", &u.Timezone)
+	setTruth(p, "is_active", &u.IsActive)
+	setTruth(p, "is_contractor", &u.IsContractor)
+	setTruth(p, "has_access_to_all_future_projects", &u.AllFutureProjects)
+	var faults []string
+	setNumber(p, "default_hourly_rate", "Default hourly rate", &u.DefaultHourlyRate, &faults)
+	setNumber(p, "cost_rate", "Cost rate", &u.CostRate, &faults)
+	if p.given("weekly_capacity") {
+		u.WeeklyCapacity = p.id("weekly_capacity")
+	}
+	if _, err := zone(u.Timezone); err != nil {
+		faults = append(faults, "Timezone is not included in the list")
+	}
+	if list, ok := p["access_roles"].([]any); ok {
+		u.AccessRoles = texts(list)
+	}
+	if list, ok := p["roles"].([]any); ok {
+		u.Roles = texts(list)
+	}
+	for _, needed := range []struct{ label, value string }{{"First name", u.FirstName}, {"Last name", u.LastName}, {"Email", u.Email}} {
+		if needed.value == "" {
+			faults = append(faults, needed.label+" can't be blank")
+		}
+	}
+	return faults
+}
+
+// createUser adds a person to the account. Harvest also sends an invitation; here nobody gets one, and
+// the person has no token.
+func (s *Server) createUser(c *call) answer {
+	if !c.me.admin() {
+		return forbidden()
+	}
+	a := c.account
+	u := &user{
+		Timezone: c.me.Timezone, WeeklyCapacity: a.Company.WeeklyCapacity, IsActive: true, AccessRoles: []string{"member"},
+		CreatedAt: second(c.now), UpdatedAt: second(c.now),
+	}
+	faults := u.set(c.params)
+	for _, other := range a.Users {
+		if u.Email != "" && strings.EqualFold(other.Email, u.Email) {
+			faults = append(faults, "Email has already been taken")
+		}
+	}
+	if len(faults) > 0 {
+		return invalid(faults...)
+	}
+	u.ID = s.world.id(kindUser)
+	a.Users[u.ID] = u
+	return c.created("users", u.ID, c.viewUser(u))
+}
+
 func (s *Server) updateUser(c *call) answer {
 	if !c.me.admin() {
 		return forbidden()
@@ -156,40 +215,106 @@ func (s *Server) updateUser(c *call) answer {
 	if u == nil {
 		return notFound()
 	}
-	p := c.params
 	next := *u
-	setText(p, "first_name", &next.FirstName)
-	setText(p, "last_name", &next.LastName)
-	setText(p, "email", &next.Email)
-	setText(p, "telephone", &next.Telephone)
-	setText(p, "timezone", &next.Timezone)
-	setTruth(p, "is_active", &next.IsActive)
-	setTruth(p, "is_contractor", &next.IsContractor)
-	setTruth(p, "has_access_to_all_future_projects", &next.AllFutureProjects)
-	var faults []string
-	setNumber(p, "default_hourly_rate", "Default hourly rate", &next.DefaultHourlyRate, &faults)
-	setNumber(p, "cost_rate", "Cost rate", &next.CostRate, &faults)
-	if p.given("weekly_capacity") {
-		next.WeeklyCapacity = p.id("weekly_capacity")
-	}
-	if _, err := zone(next.Timezone); err != nil {
-		faults = append(faults, "Timezone is not included in the list")
-	}
-	if list, ok := p["access_roles"].([]any); ok {
-		next.AccessRoles = texts(list)
-	}
-	if list, ok := p["roles"].([]any); ok {
-		next.Roles = texts(list)
-	}
-	if next.FirstName == "" {
-		faults = append(faults, "First name can't be blank")
-	}
-	if len(faults) > 0 {
+	if faults := next.set(c.params); len(faults) > 0 {
 		return invalid(faults...)
 	}
 	next.UpdatedAt = second(c.now)
 	*u = next
 	return asJSON(http.StatusOK, c.viewUser(u))
+}
+
+func (s *Server) deleteUser(c *call) answer {
+	if !c.me.admin() {
+		return forbidden()
+	}
+	a := c.account
+	u := a.Users[c.ids[0]]
+	if u == nil {
+		return notFound()
+	}
+	for _, e := range a.Entries {
+		if e.UserID == u.ID {
+			return refusedDelete("This user is not removable. They still have time entries and/or expenses.")
+		}
+	}
+	for _, x := range a.Expenses {
+		if x.UserID == u.ID {
+			return refusedDelete("This user is not removable. They still have time entries and/or expenses.")
+		}
+	}
+	shown := asJSON(http.StatusOK, c.viewUser(u))
+	deleteWhere(a.UserAssignments, func(ua *userAssignment) bool { return ua.UserID == u.ID })
+	delete(a.Users, u.ID)
+	a.index()
+	return s.deleted(shown)
+}
+
+// teammateView is a person whom a manager manages.
+type teammateView struct {
+	ID        int64  `json:"id"`
+	FirstName string `json:"first_name"`
+	LastName  string `json:"last_name"`
+	Email     string `json:"email"`
+}
+
+// managerOfPath finds the user whose teammates the path names, or the refusal.
+func (c *call) managerOfPath() (*user, answer) {
+	u := c.account.Users[c.ids[0]]
+	switch {
+	case !c.me.admin() && !c.me.manager():
+		return nil, forbidden()
+	case u == nil:
+		return nil, notFound()
+	case !c.mayRead(u):
+		return nil, forbidden()
+	}
+	return u, answer{}
+}
+
+func (s *Server) answerTeammates(c *call, u *user) answer {
+	var rows []teammateView
+	for _, id := range u.Teammates {
+		if mate := c.account.Users[id]; mate != nil {
+			rows = append(rows, teammateView{mate.ID, mate.FirstName, mate.LastName, mate.Email})
+		}
+	}
+	return answerList(s, c, listing[teammateView]{
+		resource: "teammates", key: "teammates", rows: rows, append: appendAsJSON(func(row teammateView) any { return row }),
+	})
+}
+
+func (s *Server) listTeammates(c *call) answer {
+	u, refusal := c.managerOfPath()
+	if u == nil {
+		return refusal
+	}
+	return s.answerTeammates(c, u)
+}
+
+// updateTeammates sets whom a manager manages; all of teammate_ids must be people of the account.
+func (s *Server) updateTeammates(c *call) answer {
+	if !c.me.admin() {
+		return forbidden()
+	}
+	u, refusal := c.managerOfPath()
+	if u == nil {
+		return refusal
+	}
+	if !u.manager() {
+		return invalid("User is not a manager")
+	}
+	list, _ := c.params["teammate_ids"].([]any)
+	mates := make([]int64, 0, len(list))
+	for _, v := range list {
+		id := params{"id": v}.id("id")
+		if c.account.Users[id] == nil {
+			return invalid("Teammate must exist")
+		}
+		mates = append(mates, id)
+	}
+	u.Teammates, u.UpdatedAt = mates, second(c.now)
+	return s.answerTeammates(c, u)
 }
 
 func texts(list []any) []string {
@@ -251,6 +376,17 @@ func (s *Server) listRoles(c *call) answer {
 		resource: "roles", key: "roles", rows: newest(c.account.Roles, at), position: at,
 		append: appendAsJSON(func(r *role) any { return r }),
 	})
+}
+
+func (s *Server) showRole(c *call) answer {
+	if !c.me.admin() {
+		return forbidden()
+	}
+	r := c.account.Roles[c.ids[0]]
+	if r == nil {
+		return notFound()
+	}
+	return asJSON(http.StatusOK, r)
 }
 
 // Short forms of records inside others.

@@ -97,6 +97,7 @@ func (s *Server) updateClient(c *call) answer {
 	}
 	next.UpdatedAt = second(c.now)
 	*cl = next
+	s.touchEntries(c, func(e *entry) bool { p := c.account.Projects[e.ProjectID]; return p != nil && p.ClientID == cl.ID })
 	return asJSON(http.StatusOK, cl)
 }
 
@@ -277,7 +278,15 @@ func (s *Server) createProject(c *call) answer {
 		IsActive: true, IsBillable: true, BillBy: "none", BudgetBy: "none", OverBudgetPercentage: decimalOf("80"),
 		CreatedAt: second(c.now), UpdatedAt: second(c.now),
 	}
-	if faults := p.set(a, c.params); len(faults) > 0 {
+	faults := p.set(a, c.params)
+	if s.world.Switches.ProjectRequires == "all" {
+		for _, needed := range []struct{ key, label string }{{"is_billable", "Is billable"}, {"bill_by", "Bill by"}, {"budget_by", "Budget by"}} {
+			if !c.params.given(needed.key) {
+				faults = append(faults, needed.label+" can't be blank")
+			}
+		}
+	}
+	if len(faults) > 0 {
 		return invalid(faults...)
 	}
 	p.ID = s.world.id(kindProject)
@@ -307,6 +316,7 @@ func (s *Server) updateProject(c *call) answer {
 	}
 	next.UpdatedAt = second(c.now)
 	*p = next
+	s.touchEntries(c, func(e *entry) bool { return e.ProjectID == p.ID })
 	return asJSON(http.StatusOK, c.viewProjectFull(p))
 }
 
@@ -409,6 +419,7 @@ func (s *Server) updateTask(c *call) answer {
 	}
 	next.UpdatedAt = second(c.now)
 	*t = next
+	s.touchEntries(c, func(e *entry) bool { return e.TaskID == t.ID })
 	return asJSON(http.StatusOK, t)
 }
 

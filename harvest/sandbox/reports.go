@@ -32,7 +32,7 @@ func (s *Server) reportBudget(c *call) answer {
 	hours, money := map[int64]hundredths{}, map[int64]decimal.Decimal{}
 	for _, e := range a.byDate {
 		p := a.Projects[e.ProjectID]
-		if p == nil || p.BudgetBy == "none" || p.BudgetIsMonthly && e.Date[:7] != month {
+		if p == nil || p.BudgetIsMonthly && e.Date[:7] != month {
 			continue
 		}
 		h := a.rounded(e.hoursAt(c.now))
@@ -43,7 +43,9 @@ func (s *Server) reportBudget(c *call) answer {
 	}
 	var rows []budgetRow
 	for _, p := range newest(a.Projects, projectPosition) {
-		if p.BudgetBy == "none" || f.active != nil && *f.active != p.IsActive || !c.seesBudget(p) {
+		without := p.BudgetBy == "none"
+		if without && !s.world.Switches.BudgetReportWithoutBudget || f.active != nil && *f.active != p.IsActive || !c.seesBudget(p) ||
+			f.active == nil && !p.IsActive && !s.world.Switches.BudgetReportArchived {
 			continue
 		}
 		row := budgetRow{
@@ -53,7 +55,7 @@ func (s *Server) reportBudget(c *call) answer {
 			row.ClientName = cl.Name
 		}
 		inMoney := p.BudgetBy == "project_cost" || p.BudgetBy == "task_fees"
-		if !inMoney || c.seesRates() {
+		if !without && (!inMoney || c.seesRates()) {
 			row.Budget = a.budget(p)
 			spent := hours[p.ID].dec()
 			if inMoney {
@@ -183,13 +185,13 @@ type sums struct {
 	billableAmount, uninvoicedAt decimal.Decimal
 }
 
-func (t *sums) add(e *entry, h hundredths) {
+func (t *sums) add(e *entry, h hundredths, priced bool) {
 	t.total += h
 	if !e.Billable {
 		return
 	}
 	amount := decimal.Zero
-	if e.BillableRate != nil {
+	if e.BillableRate != nil && priced {
 		amount = h.dec().Mul(e.BillableRate.Decimal)
 	}
 	t.billable += h
@@ -201,7 +203,9 @@ func (t *sums) add(e *entry, h hundredths) {
 }
 
 // total sums entries up by subject, and lists the subjects by id and currency.
-func (c *call) total(entries []*entry, id func(*entry, *project) int64) ([]subject, map[subject]*sums) {
+//
+// Amounts of projects with a fixed fee count if withFee.
+func (c *call) total(entries []*entry, withFee bool, id func(*entry, *project) int64) ([]subject, map[subject]*sums) {
 	a := c.account
 	by := map[subject]*sums{}
 	var order []subject
@@ -218,7 +222,7 @@ func (c *call) total(entries []*entry, id func(*entry, *project) int64) ([]subje
 			by[key] = &sums{}
 			order = append(order, key)
 		}
-		by[key].add(e, a.rounded(e.hoursAt(c.now)))
+		by[key].add(e, a.rounded(e.hoursAt(c.now)), withFee || !p.IsFixedFee)
 	}
 	slices.SortFunc(order, func(x, y subject) int {
 		return cmp.Or(cmp.Compare(x.id, y.id), cmp.Compare(x.currency, y.currency))
@@ -232,7 +236,11 @@ func (s *Server) reportTime(group string) handler {
 		if !ok {
 			return refusal
 		}
-		order, by := c.total(c.entriesBetween(from, to), func(e *entry, p *project) int64 {
+		withFee, fault := boolFilter(c.query, "include_fixed_fee")
+		if fault != "" {
+			return invalid(fault)
+		}
+		order, by := c.total(c.entriesBetween(from, to), withFee != nil && *withFee, func(e *entry, p *project) int64 {
 			switch group {
 			case "clients":
 				return p.ClientID
@@ -311,10 +319,17 @@ func (s *Server) reportUninvoiced(c *call) answer {
 		return refusal
 	}
 	a := c.account
-	order, by := c.total(c.entriesBetween(from, to), func(_ *entry, p *project) int64 { return p.ID })
+	withFee, fault := boolFilter(c.query, "include_fixed_fee")
+	if fault != "" {
+		return invalid(fault)
+	}
+	order, by := c.total(c.entriesBetween(from, to), true, func(_ *entry, p *project) int64 { return p.ID })
 	rows := make([]uninvoicedRow, 0, len(order))
 	for _, key := range order {
 		p, t := a.Projects[key.id], by[key]
+		if p.IsFixedFee && withFee != nil && !*withFee {
+			continue
+		}
 		row := uninvoicedRow{
 			ClientID: p.ClientID, ProjectID: p.ID, ProjectName: p.Name, Currency: key.currency, TotalHours: t.total.dec(), UninvoicedHours: t.uninvoiced.dec(),
 		}
@@ -330,4 +345,76 @@ func (s *Server) reportUninvoiced(c *call) answer {
 		rows = append(rows, row)
 	}
 	return answerReport(s, c, rows)
+}
+
+// expenseRow is a line of an expense report; only the columns of its grouping are filled.
+type expenseRow struct {
+	UserID         *int64  `json:"user_id,omitempty"`
+	UserName       *string `json:"user_name,omitempty"`
+	IsContractor   *bool   `json:"is_contractor,omitempty"`
+	ClientID       *int64  `json:"client_id,omitempty"`
+	ClientName     *string `json:"client_name,omitempty"`
+	ProjectID      *int64  `json:"project_id,omitempty"`
+	ProjectName    *string `json:"project_name,omitempty"`
+	CategoryID     *int64  `json:"expense_category_id,omitempty"`
+	CategoryName   *string `json:"expense_category_name,omitempty"`
+	TotalAmount    dec     `json:"total_amount"`
+	BillableAmount dec     `json:"billable_amount"`
+	Currency       string  `json:"currency"`
+}
+
+func (s *Server) reportExpenses(group string) handler {
+	return func(c *call) answer {
+		from, to, refusal, ok := c.period()
+		if !ok {
+			return refusal
+		}
+		a := c.account
+		by := map[subject]*expenseRow{}
+		var order []subject
+		for _, x := range a.Expenses {
+			p := a.Projects[x.ProjectID]
+			if p == nil || x.Date < from || x.Date > to || !c.seesExpense(x) {
+				continue
+			}
+			key := subject{id: map[string]int64{"clients": p.ClientID, "projects": p.ID, "categories": x.CategoryID, "team": x.UserID}[group]}
+			if cl := a.Clients[p.ClientID]; cl != nil {
+				key.currency = cl.Currency
+			}
+			row := by[key]
+			if row == nil {
+				row = &expenseRow{Currency: key.currency}
+				c.labelExpense(row, group, key.id)
+				by[key] = row
+				order = append(order, key)
+			}
+			row.TotalAmount.Decimal = row.TotalAmount.Add(x.TotalCost.Decimal)
+			if x.Billable {
+				row.BillableAmount.Decimal = row.BillableAmount.Add(x.TotalCost.Decimal)
+			}
+		}
+		slices.SortFunc(order, func(x, y subject) int {
+			return cmp.Or(cmp.Compare(x.id, y.id), cmp.Compare(x.currency, y.currency))
+		})
+		rows := make([]expenseRow, 0, len(order))
+		for _, key := range order {
+			rows = append(rows, *by[key])
+		}
+		return answerReport(s, c, rows)
+	}
+}
+
+// labelExpense fills the names of what a line is about.
+func (c *call) labelExpense(row *expenseRow, group string, id int64) {
+	if group == "categories" {
+		row.CategoryID = &id
+		if k := c.account.Categories[id]; k != nil {
+			row.CategoryName = &k.Name
+		}
+		return
+	}
+	var names timeRow
+	c.label(&names, group, id)
+	row.ClientID, row.ClientName, row.ProjectID, row.ProjectName = names.ClientID, names.ClientName, names.ProjectID, names.ProjectName
+	row.UserID, row.UserName, row.IsContractor = names.UserID, names.UserName, names.IsContractor
 }

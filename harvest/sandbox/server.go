@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -150,6 +151,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f == nil {
 		f = s.faults.outageFor(c)
 	}
+	w.Header().Set("Date", c.at.Format(http.TimeFormat)) // its own clock, so a client sees the skew
 	status := s.serve(w, r, c, f)
 
 	rec := Request{
@@ -198,6 +200,7 @@ type call struct {
 	body        []byte
 	base        string // scheme and host that were called
 	userAgent   string
+	remote      string // the caller's address without the port
 	secret      string
 	accountID   string
 	tokenName   string
@@ -224,6 +227,7 @@ func newCall(r *http.Request, body []byte) *call {
 		contentType: r.Header.Get("Content-Type"), body: body, base: scheme + "://" + r.Host,
 		userAgent: r.Header.Get("User-Agent"), accountID: r.Header.Get("Harvest-Account-Id"),
 	}
+	c.remote, _, _ = net.SplitHostPort(r.RemoteAddr)
 	if kind, secret, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(kind, "bearer") {
 		c.secret = strings.TrimSpace(secret)
 	}
@@ -313,9 +317,14 @@ func (s *Server) apiRoutes() []route {
 	add("GET", "users/me", s.showMe)
 	add("GET", "users/me/project_assignments", s.listMyProjects)
 	add("GET", "users/{id}", s.showUser)
+	add("POST", "users", s.createUser)
 	add("PATCH", "users/{id}", s.updateUser)
+	add("DELETE", "users/{id}", s.deleteUser)
 	add("GET", "users/{id}/project_assignments", s.listUserProjects)
+	add("GET", "users/{id}/teammates", s.listTeammates)
+	add("PATCH", "users/{id}/teammates", s.updateTeammates)
 	add("GET", "roles", s.listRoles)
+	add("GET", "roles/{id}", s.showRole)
 
 	add("GET", "clients", s.listClients)
 	add("POST", "clients", s.createClient)
@@ -352,6 +361,7 @@ func (s *Server) apiRoutes() []route {
 	add("GET", "expenses", s.listExpenses)
 	add("GET", "expenses/{id}", s.showExpense)
 	add("GET", "expense_categories", s.listCategories)
+	add("GET", "expense_categories/{id}", s.showCategory)
 
 	add("GET", "reports/project_budget", s.reportBudget)
 	add("GET", "reports/uninvoiced", s.reportUninvoiced)
@@ -359,12 +369,17 @@ func (s *Server) apiRoutes() []route {
 	add("GET", "reports/time/projects", s.reportTime("projects"))
 	add("GET", "reports/time/tasks", s.reportTime("tasks"))
 	add("GET", "reports/time/team", s.reportTime("team"))
+	add("GET", "reports/expenses/clients", s.reportExpenses("clients"))
+	add("GET", "reports/expenses/projects", s.reportExpenses("projects"))
+	add("GET", "reports/expenses/categories", s.reportExpenses("categories"))
+	add("GET", "reports/expenses/team", s.reportExpenses("team"))
 	return routes
 }
 
 // process does what a request asks for and returns the answer.
 func (s *Server) process(c *call) answer {
 	var a answer
+	began := time.Now()
 	switch c.path {
 	case "/oauth2/authorize":
 		a = s.authorize(c)
@@ -378,7 +393,8 @@ func (s *Server) process(c *call) answer {
 	if c.method != http.MethodGet {
 		s.changed()
 	}
-	return a.with("X-Request-Id", fmt.Sprintf("sandbox-%08d", s.requestID.Add(1)))
+	took := time.Since(began).Seconds()
+	return a.with("X-Request-Id", fmt.Sprintf("sandbox-%08d", s.requestID.Add(1))).with("X-Runtime", strconv.FormatFloat(took, 'f', 6, 64))
 }
 
 // processData serves the data API: first who asks, then how often, then what.
@@ -438,6 +454,10 @@ func (s *Server) admit(c *call) (answer, bool) {
 			return notFound(), false
 		case "403":
 			return forbidden(), false
+		case "identity":
+			if c.method == http.MethodGet && c.path == "/v2/users/me" {
+				return asJSON(http.StatusOK, identityView{who.ID, who.FirstName, who.LastName, who.Email}), false
+			}
 		case "implied":
 			for _, m := range who.Memberships {
 				if m.UserID != 0 {

@@ -19,7 +19,7 @@ type switches struct {
 	RetryAfter           string            `json:"retry_after"` // seconds, date, none
 	LockAnswer           string            `json:"lock_answer"` // 422, 403, dropped (200 and nothing changed)
 	HoursZeroStartsTimer bool              `json:"hours_zero_starts_timer"`
-	MissingAccountHeader string            `json:"missing_account_header"` // 401, 403, 404, implied (the token's first account)
+	MissingAccountHeader string            `json:"missing_account_header"` // 401, 403, 404, implied (the token's first account), identity (/users/me shows the identity's user)
 	ForeignAccount       string            `json:"foreign_account"`        // 401, 403, 404: an account that the token does not open
 	DeleteBody           string            `json:"delete_body"`            // object, empty
 	CompanyForMembers    string            `json:"company_for_members"`    // 403, 200
@@ -28,6 +28,25 @@ type switches struct {
 	HoursOnTimestampAccount string `json:"hours_on_timestamp_account"`
 	DropExternalReference   bool   `json:"drop_external_reference"`  // what is sent is not stored
 	ApprovalTouchesEntries  bool   `json:"approval_touches_entries"` // approval changes updated_at
+	RenameTouchesEntries    bool   `json:"rename_touches_entries"`   // a change of a client, project or task changes updated_at of its entries
+	TimerTouchesEntries     bool   `json:"timer_touches_entries"`    // updated_at goes with the clock while a timer runs
+	NullAssignments         bool   `json:"null_assignments"`         // user_assignment and task_assignment of entries are null
+	OrderInDay              string `json:"order_in_day"`             // highest_id_first, lowest_id_first
+	NotesLimit              int    `json:"notes_limit"`              // characters of notes; 0 is no limit
+	ReferenceLimit          int    `json:"reference_limit"`          // characters of a reference's id; 0 is no limit
+	HoursAndTimes           string `json:"hours_and_times"`          // which counts where both are sent: times, hours
+	HoursDigits             string `json:"hours_digits"`             // beyond hundredths: rounded, truncated
+	ProjectRequires         string `json:"project_requires"`         // name (and client), all (that the documentation lists)
+
+	LimitsPer       string `json:"limits_per"`          // token, user, account, ip
+	ThrottleBody    string `json:"throttle_body"`       // html, empty, json
+	ThrottleStatus  int    `json:"throttle_status"`     // 429, 503
+	CodeLifeS       int    `json:"code_life_s"`         // of an authorization code
+	WrongClient     string `json:"wrong_client"`        // 401, 400: an unknown OAuth client
+	RegisteredRedir string `json:"registered_redirect"` // what redirect_uri must start with, and is if not sent; "" is any http or https address
+
+	BudgetReportArchived      bool `json:"budget_report_archived"`       // archived projects come along unless is_active asks
+	BudgetReportWithoutBudget bool `json:"budget_report_without_budget"` // projects without a budget come along, with nulls
 }
 
 // limits are requests per sliding window and token; 0 requests is no limit.
@@ -53,7 +72,8 @@ func defaultSwitches() switches {
 		Limits:     limits{General: 100, GeneralWindowS: 15, Reports: 100, ReportsWindowS: 15 * 60},
 		RetryAfter: "seconds", LockAnswer: "422", HoursZeroStartsTimer: true, MissingAccountHeader: "401", ForeignAccount: "401",
 		DeleteBody: "object", CompanyForMembers: "403", RestartNewEntry: true, HoursOnTimestampAccount: "accepted",
-		ApprovalTouchesEntries: true,
+		ApprovalTouchesEntries: true, OrderInDay: "highest_id_first", HoursAndTimes: "times", HoursDigits: "rounded", ProjectRequires: "name",
+		LimitsPer: "token", ThrottleBody: "html", ThrottleStatus: 429, CodeLifeS: 600, WrongClient: "401", BudgetReportArchived: true,
 	}
 }
 
@@ -157,7 +177,7 @@ func setSwitch(sw *switches, own *accountSwitches, name string, raw json.RawMess
 	case "hours_zero_starts_timer":
 		return read(&sw.HoursZeroStartsTimer)
 	case "missing_account_header":
-		return choice(&sw.MissingAccountHeader, "401", "403", "404", "implied")
+		return choice(&sw.MissingAccountHeader, "401", "403", "404", "implied", "identity")
 	case "foreign_account":
 		return choice(&sw.ForeignAccount, "401", "403", "404")
 	case "delete_body":
@@ -172,6 +192,48 @@ func setSwitch(sw *switches, own *accountSwitches, name string, raw json.RawMess
 		return read(&sw.DropExternalReference)
 	case "approval_touches_entries":
 		return read(&sw.ApprovalTouchesEntries)
+	case "rename_touches_entries":
+		return read(&sw.RenameTouchesEntries)
+	case "timer_touches_entries":
+		return read(&sw.TimerTouchesEntries)
+	case "null_assignments":
+		return read(&sw.NullAssignments)
+	case "order_in_day":
+		return choice(&sw.OrderInDay, "highest_id_first", "lowest_id_first")
+	case "notes_limit":
+		return read(&sw.NotesLimit)
+	case "reference_limit":
+		return read(&sw.ReferenceLimit)
+	case "hours_and_times":
+		return choice(&sw.HoursAndTimes, "times", "hours")
+	case "hours_digits":
+		return choice(&sw.HoursDigits, "rounded", "truncated")
+	case "project_requires":
+		return choice(&sw.ProjectRequires, "name", "all")
+	case "limits_per":
+		return choice(&sw.LimitsPer, "token", "user", "account", "ip")
+	case "throttle_body":
+		return choice(&sw.ThrottleBody, "html", "empty", "json")
+	case "throttle_status":
+		var status int
+		if err := read(&status); err != nil {
+			return err
+		}
+		if status != 429 && status != 503 {
+			return fmt.Errorf("%w: throttle_status must be 429 or 503", errSwitch)
+		}
+		sw.ThrottleStatus = status
+		return nil
+	case "code_life_s":
+		return read(&sw.CodeLifeS)
+	case "wrong_client":
+		return choice(&sw.WrongClient, "401", "400")
+	case "registered_redirect":
+		return read(&sw.RegisteredRedir)
+	case "budget_report_archived":
+		return read(&sw.BudgetReportArchived)
+	case "budget_report_without_budget":
+		return read(&sw.BudgetReportWithoutBudget)
 	case "account_mode":
 		return choice(&own.AccountMode, "duration", "timestamp")
 	case "clock":
@@ -221,6 +283,8 @@ func switchNames() []string {
 	return []string{
 		"refresh_token_rotation", "paging", "reference_filter_lag_ms", "limits", "retry_after", "lock_answer", "hours_zero_starts_timer",
 		"missing_account_header", "foreign_account", "delete_body", "company_for_members", "restart_new_entry", "hours_on_timestamp_account",
-		"drop_external_reference", "approval_touches_entries", "account_mode", "clock", "time_format", "timezone", "rounding", "week_start_day",
+		"drop_external_reference", "approval_touches_entries", "rename_touches_entries", "timer_touches_entries", "null_assignments",
+		"order_in_day", "notes_limit", "reference_limit", "hours_and_times", "hours_digits", "project_requires", "limits_per", "throttle_body",
+		"throttle_status", "code_life_s", "wrong_client", "registered_redirect", "budget_report_archived", "budget_report_without_budget", "account_mode", "clock", "time_format", "timezone", "rounding", "week_start_day",
 	}
 }
