@@ -18,6 +18,7 @@ const afterKill = 120 * time.Second
 // killed is a program that was killed during a push, and runs again.
 type killed struct {
 	moment  string
+	at      time.Time
 	ida     *person
 	sandbox *sandboxtest.Sandbox
 	rows    []row
@@ -36,13 +37,14 @@ func TestKill(t *testing.T) {
 		fault sandboxtest.Fault // the moment is when it strikes
 		held  int               // or when Harvest holds so many lines
 	}{
+		// The first is the one that takes longest to settle.
+		{name: "when a create never arrived", fault: sandboxtest.Fault{Match: create, Fault: "drop_before", Times: 1, After: 2}},
 		{name: "when the push was answered"},
 		{name: "while it looks before the first create", fault: sandboxtest.Fault{Match: look, Fault: "delay", DelayMS: 3000, Times: 1}},
 		{name: "while Harvest is at the first create", fault: sandboxtest.Fault{Match: create, Fault: "delay", DelayMS: 3000, Times: 1}},
 		{name: "while Harvest is at the last create", fault: sandboxtest.Fault{Match: create, Fault: "delay", DelayMS: 3000, Times: 1, After: 4}},
 		{name: "when an answer was lost", fault: sandboxtest.Fault{Match: create, Fault: "apply_then_drop", Times: 1, After: 1}},
 		{name: "when Harvest takes its time after it hung up", fault: sandboxtest.Fault{Match: create, Fault: "apply_late", DelayMS: 4000, Times: 1, After: 1}},
-		{name: "when a create never arrived", fault: sandboxtest.Fault{Match: create, Fault: "drop_before", Times: 1, After: 2}},
 		{name: "when three of five were sent", held: 3},
 	}
 	all := make([]killed, 0, len(moments))
@@ -68,8 +70,9 @@ func TestKill(t *testing.T) {
 			return nil
 		})
 		program.kill()
+		at := time.Now()
 		program.start()
-		all = append(all, killed{m.name, ida, sandbox, rows})
+		all = append(all, killed{m.name, at, ida, sandbox, rows})
 	}
 	for _, k := range all {
 		waitFor(t, afterKill, "all to be sent; killed "+k.moment, func() error {
@@ -78,6 +81,7 @@ func TestKill(t *testing.T) {
 			}
 			return nil
 		})
+		t.Logf("killed %s: all was sent within %s", k.moment, time.Since(k.at).Round(time.Second))
 		for i, r := range rows {
 			if err := onceInHarvest(t, k.sandbox.Control, r, day, hours[i], ""); err != nil {
 				t.Errorf("killed %s: %v", k.moment, err)

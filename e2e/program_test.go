@@ -19,6 +19,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,8 +46,21 @@ type shared struct {
 
 var run shared //nolint:gochecknoglobals // TestMain makes it before any test runs
 
+// atOnce is how many tests run at once, unless -parallel says: more than there
+// are processors, for they wait most of the time.
+const atOnce = 4
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	os.Exit(func() int {
+		if !given {
+			if err := flag.Set("test.parallel", strconv.Itoa(max(atOnce, runtime.GOMAXPROCS(0)))); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+		}
 		dir, err := os.MkdirTemp("", "furrow-e2e-")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
