@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func weekPlan(ctx context.Context, conn batchSender, userID int64, week planner.
 	batch.Queue(dbgen.WeekAssignments, userID)
 	results := conn.SendBatch(ctx, &batch)
 
-	r := weekReader{results: results, plan: ledger.WeekPlan{Week: week}, rows: map[ledger.RowID]*ledger.Row{}}
+	r := weekReader{results: results, plan: ledger.WeekPlan{Week: week}, rows: make(map[ledger.RowID]int, 64)}
 	err := r.read(assignments)
 	if closeErr := results.Close(); err == nil {
 		err = closeErr
@@ -71,7 +72,7 @@ func weekPlan(ctx context.Context, conn batchSender, userID int64, week planner.
 type weekReader struct {
 	results          pgx.BatchResults
 	plan             ledger.WeekPlan
-	rows             map[ledger.RowID]*ledger.Row // of the week, without names yet
+	rows             map[ledger.RowID]int // where the rows are in plan
 	harvestWeekStart time.Weekday
 }
 
@@ -110,13 +111,18 @@ func (r *weekReader) each(scans []any, f func()) error {
 }
 
 // row returns the row of an id, which is shown because it is asked for here.
+// The pointer is good until the next call.
 func (r *weekReader) row(id ledger.RowID) *ledger.Row {
-	row := r.rows[id]
-	if row == nil {
-		row = &ledger.Row{ID: id}
-		r.rows[id] = row
+	at, ok := r.rows[id]
+	if !ok {
+		at = len(r.plan.Rows)
+		r.rows[id] = at
+		if at == cap(r.plan.Rows) {
+			r.plan.Rows = slices.Grow(r.plan.Rows, max(at, 64)) // a row has a kilobyte
+		}
+		r.plan.Rows = append(r.plan.Rows, ledger.Row{ID: id})
 	}
-	return row
+	return &r.plan.Rows[at]
 }
 
 func (r *weekReader) readCells() error {
@@ -231,67 +237,91 @@ func (r *weekReader) readNames() (names, error) {
 	return n, nil
 }
 
-// namedRow is a row with what is known of it by name.
-type namedRow struct {
-	id      ledger.RowID
-	project projectName
-	task    string
-	rank    int // by client, project and task
-}
-
-// named looks a row up; ok is false if it was made after the names were read.
-func (n names) named(id ledger.RowID) (row namedRow, ok bool) {
+// rank orders rows by client, project and task. ok is false for a row that was
+// made after the names were read.
+func (n names) rank(id ledger.RowID) (rank int, ok bool) {
 	project, projectKnown := n.projects[id.ProjectID]
 	task, taskKnown := n.tasks[id.TaskID]
-	return namedRow{id: id, project: project, task: task.name, rank: project.rank*len(n.tasks) + task.rank}, projectKnown && taskKnown
+	return project.rank*len(n.tasks) + task.rank, projectKnown && taskKnown
 }
 
-func sortNamed(rows []namedRow) {
-	slices.SortFunc(rows, func(a, b namedRow) int { return cmp.Compare(a.rank, b.rank) })
+// ranked is something with its place in the order of rows.
+type ranked[T any] struct {
+	what T
+	rank int
+}
+
+func sortRanked[T any](all []ranked[T]) {
+	slices.SortFunc(all, func(a, b ranked[T]) int { return cmp.Compare(a.rank, b.rank) })
 }
 
 // readAssignments gives the rows what their assignments say, and their names
 // and order. all, if not nil, becomes what may be added to the week.
 func (r *weekReader) readAssignments(n names, all *[]Assignment) error {
 	var v dbgen.WeekAssignmentsRow
-	var active []namedRow
+	var active []ranked[ledger.RowID]
 	err := r.each([]any{&v.ProjectID, &v.TaskID, &v.Active, &v.Billable, &v.HourlyRate}, func() {
 		id := ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}
-		if row := r.rows[id]; row != nil {
+		if at, ok := r.rows[id]; ok {
+			row := &r.plan.Rows[at]
 			row.Rate, row.Billable, row.Active = v.HourlyRate, v.Billable, v.Active
 		}
 		if v.Active && all != nil {
-			if named, ok := n.named(id); ok {
-				active = append(active, named)
+			if rank, ok := n.rank(id); ok {
+				active = append(active, ranked[ledger.RowID]{id, rank})
 			}
 		}
 	})
 	if err != nil {
 		return err
 	}
-	shown := make([]namedRow, 0, len(r.rows))
-	for id := range r.rows {
-		if named, ok := n.named(id); ok {
-			shown = append(shown, named)
-		}
-	}
-	sortNamed(shown)
-	r.plan.Rows = make([]ledger.Row, len(shown))
-	for i, named := range shown {
-		row := r.rows[named.id]
-		row.Client, row.ClientID, row.Currency = named.project.client, named.project.clientID, named.project.currency
-		row.Project, row.Task = named.project.name, named.task
-		r.plan.Rows[i] = *row
-	}
+	r.nameRows(n)
 	if all == nil {
 		return nil
 	}
-	sortNamed(active)
+	sortRanked(active)
 	*all = make([]Assignment, len(active))
-	for i, named := range active {
-		(*all)[i] = Assignment{ID: named.id, Client: named.project.client, Project: named.project.name, Task: named.task}
+	for i, a := range active {
+		project := n.projects[a.what.ProjectID]
+		(*all)[i] = Assignment{ID: a.what, Client: project.client, Project: project.name, Task: n.tasks[a.what.TaskID].name}
 	}
 	return nil
+}
+
+// nameRows names the rows and sorts them, without those that were made after
+// the names were read.
+func (r *weekReader) nameRows(n names) {
+	rows := r.plan.Rows
+	order := make([]ranked[int], len(rows))
+	known := len(rows)
+	for at := range rows {
+		row := &rows[at]
+		rank, ok := n.rank(row.ID)
+		if !ok {
+			rank = math.MaxInt
+			known--
+		}
+		project := n.projects[row.ID.ProjectID]
+		row.Client, row.ClientID, row.Currency = project.client, project.clientID, project.currency
+		row.Project, row.Task = project.name, n.tasks[row.ID.TaskID].name
+		order[at] = ranked[int]{at, rank}
+	}
+	sortRanked(order)
+	// In place, circle by circle: a second set of rows would be most of what a page allocates.
+	for begin := range order {
+		first := rows[begin]
+		for to := begin; order[to].what != to; {
+			from := order[to].what
+			order[to].what = to
+			if from == begin {
+				rows[to] = first
+				break
+			}
+			rows[to] = rows[from]
+			to = from
+		}
+	}
+	r.plan.Rows = rows[:known]
 }
 
 // lockWeek marks the days of the account's week, which an approval locks as a
