@@ -56,13 +56,14 @@ func (l Line) Sendable() bool { return l.Action != LineSkip && l.Action != LineB
 // sent: time that other entries already cover is not. today is the user's
 // date; later days start unticked.
 func (p WeekPlan) PushLines(day *planner.Date, today planner.Date) []Line {
-	var lines []Line
+	lines := make([]Line, 0, 4*len(p.Rows)) // most rows are planned on a few days
 	timestamps := p.Connection != nil && p.Connection.Account.TimestampTimers
 	for i, date := range p.Week.Days() {
 		if day != nil && *day != date {
 			continue
 		}
-		for _, row := range p.Rows {
+		for r := range p.Rows {
+			row := &p.Rows[r]
 			line, ok := row.Cells[i].line()
 			if !ok {
 				continue
@@ -78,7 +79,7 @@ func (p WeekPlan) PushLines(day *planner.Date, today planner.Date) []Line {
 }
 
 // hold blocks or unticks a line for reasons that lie outside of its cell.
-func (l *Line) hold(row Row, locked string, timestamps, future bool) {
+func (l *Line) hold(row *Row, locked string, timestamps, future bool) {
 	block := func(why LineReason, detail string) {
 		l.Action, l.Reason, l.Detail, l.Ticked = LineBlocked, why, detail, false
 		l.After = l.Before
