@@ -153,7 +153,7 @@ type wireChange struct {
 // accounts that track durations (timesheets-api/timesheets/time-entries,
 // "create a time entry via duration"). Hours below 0.01 are refused without
 // being sent: Harvest takes 0 for "start a timer" (harvest-api.md, section
-// 7.1).
+// 7.1). So are hours for an account that is said to want start and end times.
 //
 // The answer is believed if it carries our reference or, should Harvest have
 // dropped that, project, task and date as sent; otherwise the outcome is
@@ -162,7 +162,7 @@ type wireChange struct {
 // returned running, because it has been created all the same.
 func (c *Client) CreateEntry(ctx context.Context, entry ledger.Entry, reference, permalink string) (ledger.RemoteEntry, error) {
 	what := call{method: http.MethodPost, path: entriesPath, name: entriesPath}
-	if entry.Hours < 1 {
+	if entry.Hours < 1 || c.credentials.TimestampTimers {
 		return ledger.RemoteEntry{}, c.failed(what, ledger.Refused, ledger.ReasonInvalid)
 	}
 	var err error
@@ -198,9 +198,9 @@ func (c *Client) CreateEntry(ctx context.Context, entry ledger.Entry, reference,
 
 // UpdateEntry changes the given fields and no others: echoed fields have
 // doubled hours before (harvest-api.md, section 7.2). Without changes it
-// returns the entry as it is. Hours below 0.01 are refused without being sent.
-// Harvest may drop a change to a locked entry silently (section 8), so the
-// caller compares the answer.
+// returns the entry as it is. Hours that [Client.CreateEntry] would not send
+// are refused without being sent here too. Harvest may drop a change to a
+// locked entry silently (section 8), so the caller compares the answer.
 func (c *Client) UpdateEntry(ctx context.Context, id int64, changes ledger.Changes) (ledger.RemoteEntry, error) {
 	if changes.Hours == nil && changes.Notes == nil {
 		return c.Entry(ctx, id)
@@ -208,7 +208,7 @@ func (c *Client) UpdateEntry(ctx context.Context, id int64, changes ledger.Chang
 	what := call{method: http.MethodPatch, path: entryPath(id), name: entryName}
 	change := wireChange{Notes: changes.Notes}
 	if changes.Hours != nil {
-		if *changes.Hours < 1 {
+		if *changes.Hours < 1 || c.credentials.TimestampTimers {
 			return ledger.RemoteEntry{}, c.failed(what, ledger.Refused, ledger.ReasonInvalid)
 		}
 		change.Hours = number(changes.Hours.Decimal())

@@ -99,7 +99,7 @@ func (h *Harvest) token(ctx context.Context, form url.Values, secrets ...ledger.
 	form.Set("client_id", h.oauth.id)
 	form.Set("client_secret", h.oauth.secret.Reveal())
 	what.body = []byte(form.Encode())
-	what.secrets = append(secrets, h.oauth.secret)
+	what.secrets = slices.Concat(secrets, []ledger.Secret{h.oauth.secret})
 
 	ctx, cancel := context.WithTimeoutCause(ctx, h.writeTimeout, errDeadline)
 	defer cancel()

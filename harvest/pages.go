@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"path"
 	"strings"
-
-	"furrow/ledger"
 )
 
 // maxPages ends a listing that does not end by itself: two million rows.
@@ -121,7 +119,7 @@ func walk[T any](ctx context.Context, c *Client, name, first string, decode func
 func page[T any](ctx context.Context, c *Client, name, link string, seen map[string]bool, decode func([]byte) (T, string, error)) (result onePage[T]) {
 	where, query, _ := strings.Cut(link, "?")
 	result.err = c.do(ctx, call{
-		method: http.MethodGet, path: where, name: name, query: query, class: ledger.GateGeneral,
+		method: http.MethodGet, path: where, name: name, query: query, class: classOf(name),
 		decode: func(body []byte) error {
 			rows, next, err := decode(body)
 			if err != nil {
