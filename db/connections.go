@@ -20,12 +20,54 @@ type Credentials struct {
 	UserID           int64
 	HarvestAccountID int64
 	HarvestUserID    int64
-	Token            ledger.Secret
+	Kind             CredentialKind
+	Token            ledger.Secret // as it was stored; one of OAuth may have expired, see [Store.Tokens]
 }
 
-// sealedCredentials is the plain text under the seal.
+// CredentialKind is how a connection was made.
+type CredentialKind string
+
+// The kinds of credentials.
+const (
+	PersonalToken CredentialKind = "token" // does not expire
+	OAuthGrant    CredentialKind = "oauth" // expires, and is renewed
+)
+
+// sealedCredentials is the plain text under the seal. Those of before there was
+// OAuth have no kind.
 type sealedCredentials struct {
-	Token string `json:"token"`
+	Kind      CredentialKind `json:"kind"`
+	Token     string         `json:"token"`
+	Refresh   string         `json:"refresh,omitempty"`
+	ExpiresAt time.Time      `json:"expires_at,omitzero"`
+}
+
+func sealedPair(pair ledger.TokenPair) sealedCredentials {
+	return sealedCredentials{Kind: OAuthGrant, Token: pair.Access.Reveal(), Refresh: pair.Refresh.Reveal(), ExpiresAt: pair.ExpiresAt}
+}
+
+func (s *Sealer) sealCredentials(c sealedCredentials, userID int64) ([]byte, error) {
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	return s.seal(plain, sealedConnection, userID), nil
+}
+
+// openCredentials returns [ErrWrongKey] for what it cannot open.
+func (s *Sealer) openCredentials(sealed []byte, userID int64) (sealedCredentials, error) {
+	plain, err := s.open(sealed, sealedConnection, userID)
+	if err != nil {
+		return sealedCredentials{}, err
+	}
+	var c sealedCredentials
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return sealedCredentials{}, ErrWrongKey
+	}
+	if c.Kind == "" {
+		c.Kind = PersonalToken
+	}
+	return c, nil
 }
 
 // Connection returns the user's connection; [planner.ErrNotFound] if there
@@ -47,16 +89,30 @@ func (s *Store) Connection(ctx context.Context, userID int64) (ledger.Connection
 	}, nil
 }
 
-// Connect stores verified credentials, sealed, with the settings of the
-// account, and wakes what was blocked for want of them. [planner.ErrConflict]:
+// Connect stores a verified personal access token, sealed, with the settings of
+// the account, and wakes what was blocked for want of it. [planner.ErrConflict]:
 // the user is pinned to another Harvest account or user.
 func (tx *Tx) Connect(ctx context.Context, userID int64, token ledger.Secret, account ledger.Account) (connectionID int64, err error) {
-	plain, err := json.Marshal(sealedCredentials{Token: token.Reveal()})
+	return tx.connect(ctx, userID, sealedCredentials{Kind: PersonalToken, Token: token.Reveal()}, account)
+}
+
+// ConnectOAuth is [Tx.Connect] for what a log-in at Harvest gave. It ends the
+// user's other log-ins that are under way.
+func (tx *Tx) ConnectOAuth(ctx context.Context, userID int64, pair ledger.TokenPair, account ledger.Account) (connectionID int64, err error) {
+	id, err := tx.connect(ctx, userID, sealedPair(pair), account)
+	if err == nil {
+		err = tx.endOAuth(ctx, userID)
+	}
+	return id, err
+}
+
+func (tx *Tx) connect(ctx context.Context, userID int64, credentials sealedCredentials, account ledger.Account) (connectionID int64, err error) {
+	sealed, err := tx.sealer.sealCredentials(credentials, userID)
 	if err != nil {
 		return 0, fmt.Errorf("connect user %d: %w", userID, err)
 	}
 	id, err := tx.q.ConnectionSave(ctx, dbgen.ConnectionSaveParams{
-		UserID: userID, Credentials: tx.sealer.seal(plain, userID), HarvestAccountID: account.AccountID, HarvestUserID: account.UserID,
+		UserID: userID, Credentials: sealed, HarvestAccountID: account.AccountID, HarvestUserID: account.UserID,
 		CompanyName: account.CompanyName, HarvestUserName: account.UserName, BaseUri: account.BaseURI, WeekStart: int16(account.WeekStart),
 		TimeZone: account.TimeZone, Clock: account.Clock, DurationFormat: string(account.DurationFormat),
 		WeeklyCapacity: int32(account.WeeklyCapacity), TimestampTimers: account.TimestampTimers, CompanyVisible: account.CompanyVisible,
@@ -73,12 +129,16 @@ func (tx *Tx) Connect(ctx context.Context, userID int64, token ledger.Secret, ac
 	return id, nil
 }
 
-// Disconnect erases the user's credentials. Writes that have not been sent stay
+// Disconnect erases the user's credentials, and those of a log-in that is under
+// way. Writes that have not been sent stay
 // and wait for a reconnection. [planner.ErrNotFound]: there is nothing to erase.
 func (tx *Tx) Disconnect(ctx context.Context, userID int64) error {
 	n, err := tx.q.ConnectionDisconnect(ctx, userID)
 	if err == nil && n == 0 {
 		err = planner.ErrNotFound
+	}
+	if err == nil {
+		err = tx.endOAuth(ctx, userID)
 	}
 	if err != nil {
 		return fmt.Errorf("disconnect user %d: %w", userID, err)
@@ -97,17 +157,13 @@ func (s *Store) Credentials(ctx context.Context, connectionID int64) (Credential
 	if ledger.ConnectionState(row.State) != ledger.Connected {
 		return Credentials{}, fmt.Errorf("credentials of connection %d: %w", connectionID, ledger.ErrAccessRevoked)
 	}
-	plain, err := s.sealer.open(row.Credentials, row.UserID)
+	sealed, err := s.sealer.openCredentials(row.Credentials, row.UserID)
 	if err != nil {
 		return Credentials{}, fmt.Errorf("credentials of connection %d: %w", connectionID, err)
 	}
-	var sealed sealedCredentials
-	if err := json.Unmarshal(plain, &sealed); err != nil {
-		return Credentials{}, fmt.Errorf("credentials of connection %d: %w", connectionID, ErrWrongKey)
-	}
 	return Credentials{
 		ConnectionID: connectionID, UserID: row.UserID, HarvestAccountID: row.HarvestAccountID,
-		HarvestUserID: row.HarvestUserID, Token: ledger.Secret(sealed.Token),
+		HarvestUserID: row.HarvestUserID, Kind: sealed.Kind, Token: ledger.Secret(sealed.Token),
 	}, nil
 }
 

@@ -20,13 +20,21 @@ var ErrWrongKey = errors.New("the secret key does not fit the stored credentials
 
 // Sealer encrypts credentials at rest with AES-256-GCM under a key derived
 // from the secret key for this one purpose. What it seals is bound to the
-// connection it belongs to, so that a row cannot be copied to another user.
+// column and the user it belongs to, so that it opens nowhere else.
 type Sealer struct {
 	aead cipher.AEAD
 }
 
 // sealFormat is the first byte of everything sealed: which key and algorithm.
 const sealFormat = 1
+
+// What is sealed, by the column that holds it.
+type sealedColumn string
+
+const (
+	sealedConnection sealedColumn = "harvest_connections.credentials"
+	sealedAttempt    sealedColumn = "oauth_attempts.sealed"
+)
 
 // NewSealer derives the sealing key from secretKey, [SecretKeySize] bytes.
 func NewSealer(secretKey []byte) (*Sealer, error) {
@@ -48,23 +56,23 @@ func NewSealer(secretKey []byte) (*Sealer, error) {
 	return &Sealer{aead: aead}, nil
 }
 
-func (s *Sealer) seal(plain []byte, userID int64) []byte {
-	return s.aead.Seal([]byte{sealFormat}, nil, plain, sealContext(userID))
+func (s *Sealer) seal(plain []byte, column sealedColumn, userID int64) []byte {
+	return s.aead.Seal([]byte{sealFormat}, nil, plain, sealContext(column, userID))
 }
 
-func (s *Sealer) open(sealed []byte, userID int64) ([]byte, error) {
+func (s *Sealer) open(sealed []byte, column sealedColumn, userID int64) ([]byte, error) {
 	if len(sealed) == 0 || sealed[0] != sealFormat {
 		return nil, ErrWrongKey
 	}
-	plain, err := s.aead.Open(nil, nil, sealed[1:], sealContext(userID))
+	plain, err := s.aead.Open(nil, nil, sealed[1:], sealContext(column, userID))
 	if err != nil {
 		return nil, ErrWrongKey
 	}
 	return plain, nil
 }
 
-func sealContext(userID int64) []byte {
-	return []byte("harvest_connections.credentials:" + strconv.FormatInt(userID, 10))
+func sealContext(column sealedColumn, userID int64) []byte {
+	return []byte(string(column) + ":" + strconv.FormatInt(userID, 10))
 }
 
 // LoadSecretKey reads the secret key from file, and makes it there with mode

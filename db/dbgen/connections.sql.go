@@ -22,7 +22,7 @@ func (q *Queries) ConnectionAnySealed(ctx context.Context) (int64, error) {
 }
 
 const ConnectionByUser = `-- name: ConnectionByUser :one
-select c.id, c.user_id, c.state, c.credentials, c.harvest_account_id, c.harvest_user_id, c.company_name, c.harvest_user_name, c.base_uri, c.week_start, c.time_zone, c.clock, c.duration_format, c.weekly_capacity, c.timestamp_timers, c.company_visible, c.connected_at, c.entries_cursor, c.pulled_at, c.assignments_at, c.lease, c.lease_until, c.lease_epoch,
+select c.id, c.user_id, c.state, c.credentials, c.harvest_account_id, c.harvest_user_id, c.company_name, c.harvest_user_name, c.base_uri, c.week_start, c.time_zone, c.clock, c.duration_format, c.weekly_capacity, c.timestamp_timers, c.company_visible, c.connected_at, c.entries_cursor, c.pulled_at, c.assignments_at, c.lease, c.lease_until, c.lease_epoch, c.refresh_lease, c.refresh_lease_until, c.refresh_not_before,
        (select count(*) from writes w where w.connection_id = c.id
            and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
 from harvest_connections c
@@ -61,6 +61,9 @@ func (q *Queries) ConnectionByUser(ctx context.Context, userID int64) (Connectio
 		&i.HarvestConnection.Lease,
 		&i.HarvestConnection.LeaseUntil,
 		&i.HarvestConnection.LeaseEpoch,
+		&i.HarvestConnection.RefreshLease,
+		&i.HarvestConnection.RefreshLeaseUntil,
+		&i.HarvestConnection.RefreshNotBefore,
 		&i.Unfinished,
 	)
 	return i, err
@@ -92,7 +95,9 @@ func (q *Queries) ConnectionCredentials(ctx context.Context, id int64) (Connecti
 }
 
 const ConnectionDisconnect = `-- name: ConnectionDisconnect :execrows
-update harvest_connections set state = 'disconnected', credentials = null where user_id = $1 and state <> 'disconnected'
+update harvest_connections
+set state = 'disconnected', credentials = null, refresh_lease = null, refresh_lease_until = null, refresh_not_before = null
+where user_id = $1 and state <> 'disconnected'
 `
 
 func (q *Queries) ConnectionDisconnect(ctx context.Context, userID int64) (int64, error) {
@@ -138,7 +143,8 @@ set state = 'ok', credentials = excluded.credentials, company_name = excluded.co
     harvest_user_name = excluded.harvest_user_name, base_uri = excluded.base_uri, week_start = excluded.week_start,
     time_zone = excluded.time_zone, clock = excluded.clock, duration_format = excluded.duration_format,
     weekly_capacity = excluded.weekly_capacity, timestamp_timers = excluded.timestamp_timers,
-    company_visible = excluded.company_visible, connected_at = now()
+    company_visible = excluded.company_visible, connected_at = now(),
+    refresh_lease = null, refresh_lease_until = null, refresh_not_before = null
 where harvest_connections.harvest_account_id = excluded.harvest_account_id
   and harvest_connections.harvest_user_id = excluded.harvest_user_id
 returning id

@@ -9,27 +9,30 @@ import (
 )
 
 type HarvestConnection struct {
-	ID               int64
-	UserID           int64
-	State            string
-	Credentials      []byte
-	HarvestAccountID int64
-	HarvestUserID    int64
-	CompanyName      string
-	HarvestUserName  string
-	BaseUri          string
-	WeekStart        int16
-	TimeZone         string
-	Clock            string
-	DurationFormat   string
-	WeeklyCapacity   int32
-	TimestampTimers  bool
-	CompanyVisible   bool
-	ConnectedAt      time.Time
-	EntriesCursor    *time.Time
-	PulledAt         *time.Time
-	AssignmentsAt    *time.Time
-	Lease            *string
-	LeaseUntil       *time.Time
-	LeaseEpoch       int64
+	ID                int64
+	UserID            int64
+	State             string
+	Credentials       []byte
+	HarvestAccountID  int64
+	HarvestUserID     int64
+	CompanyName       string
+	HarvestUserName   string
+	BaseUri           string
+	WeekStart         int16
+	TimeZone          string
+	Clock             string
+	DurationFormat    string
+	WeeklyCapacity    int32
+	TimestampTimers   bool
+	CompanyVisible    bool
+	ConnectedAt       time.Time
+	EntriesCursor     *time.Time
+	PulledAt          *time.Time
+	AssignmentsAt     *time.Time
+	Lease             *string
+	LeaseUntil        *time.Time
+	LeaseEpoch        int64
+	RefreshLease      *string
+	RefreshLeaseUntil *time.Time
+	RefreshNotBefore  *time.Time
 }

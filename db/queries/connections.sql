@@ -16,13 +16,16 @@ set state = 'ok', credentials = excluded.credentials, company_name = excluded.co
     harvest_user_name = excluded.harvest_user_name, base_uri = excluded.base_uri, week_start = excluded.week_start,
     time_zone = excluded.time_zone, clock = excluded.clock, duration_format = excluded.duration_format,
     weekly_capacity = excluded.weekly_capacity, timestamp_timers = excluded.timestamp_timers,
-    company_visible = excluded.company_visible, connected_at = now()
+    company_visible = excluded.company_visible, connected_at = now(),
+    refresh_lease = null, refresh_lease_until = null, refresh_not_before = null
 where harvest_connections.harvest_account_id = excluded.harvest_account_id
   and harvest_connections.harvest_user_id = excluded.harvest_user_id
 returning id;
 
 -- name: ConnectionDisconnect :execrows
-update harvest_connections set state = 'disconnected', credentials = null where user_id = @user_id and state <> 'disconnected';
+update harvest_connections
+set state = 'disconnected', credentials = null, refresh_lease = null, refresh_lease_until = null, refresh_not_before = null
+where user_id = @user_id and state <> 'disconnected';
 
 -- name: ConnectionNeedsReauth :exec
 update harvest_connections set state = 'needs_reauth' where id = @id and state = 'ok';
