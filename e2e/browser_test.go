@@ -188,9 +188,10 @@ func begins(name string) match { return func(s string) bool { return strings.Has
 
 // element is something on a page that has a role and a name.
 type element struct {
-	page *page
-	id   runtime.RemoteObjectID
-	name string
+	page  *page
+	id    runtime.RemoteObjectID
+	name  string
+	again func() element // finds it once more, for a page that was loaded anew
 }
 
 // lookFor returns the elements of a role that match, as assistive technology
@@ -220,7 +221,7 @@ func (p *page) lookFor(role string, name match) ([]element, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, element{page: p, id: object.Object.ObjectID, name: said})
+		found = append(found, element{page: p, id: object.Object.ObjectID, name: said, again: func() element { return p.find(role, name) }})
 	}
 	return found, nil
 }
@@ -317,11 +318,25 @@ func (e element) click() error {
 	return chromedp.Do(e.page.ctx, chromedp.MouseClickXY(at.X, at.Y))
 }
 
+// focus puts the focus on an input by a click, with all of its text selected,
+// and returns it as it then is.
+func (e element) focus() element {
+	e.page.tb.Helper()
+	waitFor(e.page.tb, patience, "to click into "+e.name, func() error {
+		e = e.again()
+		if err := e.click(); err != nil {
+			return err
+		}
+		_, err := call[any](e, `function() { this.select() }`)
+		return err
+	})
+	return e
+}
+
 // write types a text in the place of what an input holds.
 func (e element) write(text string) {
 	e.page.tb.Helper()
-	waitFor(e.page.tb, patience, "to click into "+e.name, e.click)
-	mustCall[any](e, `function() { this.select() }`)
+	e.focus()
 	e.page.press(text)
 	if text == "" {
 		e.page.press(kb.Delete)

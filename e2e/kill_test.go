@@ -37,15 +37,15 @@ func TestKill(t *testing.T) {
 		fault sandboxtest.Fault // the moment is when it strikes
 		held  int               // or when Harvest holds so many lines
 	}{
-		// The first is the one that takes longest to settle.
+		// Those that may take longest to settle come first.
 		{name: "when a create never arrived", fault: sandboxtest.Fault{Match: create, Fault: "drop_before", Times: 1, After: 2}},
+		{name: "when three of five were sent", held: 3},
 		{name: "when the push was answered"},
 		{name: "while it looks before the first create", fault: sandboxtest.Fault{Match: look, Fault: "delay", DelayMS: 3000, Times: 1}},
 		{name: "while Harvest is at the first create", fault: sandboxtest.Fault{Match: create, Fault: "delay", DelayMS: 3000, Times: 1}},
 		{name: "while Harvest is at the last create", fault: sandboxtest.Fault{Match: create, Fault: "delay", DelayMS: 3000, Times: 1, After: 4}},
 		{name: "when an answer was lost", fault: sandboxtest.Fault{Match: create, Fault: "apply_then_drop", Times: 1, After: 1}},
 		{name: "when Harvest takes its time after it hung up", fault: sandboxtest.Fault{Match: create, Fault: "apply_late", DelayMS: 4000, Times: 1, After: 1}},
-		{name: "when three of five were sent", held: 3},
 	}
 	all := make([]killed, 0, len(moments))
 	for _, m := range moments {

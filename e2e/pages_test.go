@@ -31,6 +31,7 @@ func TestCSP(t *testing.T) {
 	p.fill("Password", "not the password at all")
 	p.expect("/login") // answers 422 to that
 	p.click("button", "Log in")
+	p.find("alert", func(string) bool { return true })
 	p.fill("Password", password)
 	p.click("button", "Log in")
 	p.sees("In step with Harvest")

@@ -264,7 +264,7 @@ func TestServerRestart(t *testing.T) {
 	if value := p.cell(rows[1], day).value(); value != "4:15" {
 		t.Errorf("the cell holds %q, want 4:15", value)
 	}
-	p.cell(rows[1], day).clickInto()
+	p.cell(rows[1], day).focus()
 	p.press(kb.Enter)
 	p.cellHolds(rows[1], day, "4:15")
 	p.reload()

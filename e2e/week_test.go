@@ -139,12 +139,6 @@ func (p *page) push() {
 	p.sees("scheduled.")
 }
 
-// clickInto puts the focus on an element by a click.
-func (e element) clickInto() {
-	e.page.tb.Helper()
-	waitFor(e.page.tb, patience, "to click into "+e.name, e.click)
-}
-
 // reload loads the page again.
 func (p *page) reload() {
 	p.tb.Helper()
