@@ -132,12 +132,14 @@ func ParseDuration(text string) (Minutes, error) {
 		return 0, nil
 	}
 	if rest, negative := strings.CutPrefix(strings.Replace(s, "−", "-", 1), "-"); negative {
-		if m, err := ParseDuration(rest); err == nil && m == 0 && rest != "" {
-			return 0, nil
-		} else if errors.Is(err, ErrNotDuration) || rest == "" {
+		switch m, err := parsePositive(strings.TrimSpace(rest)); {
+		case errors.Is(err, ErrNotDuration):
 			return 0, ErrNotDuration
+		case err == nil && m == 0:
+			return 0, nil
+		default:
+			return 0, ErrNegative
 		}
-		return 0, ErrNegative
 	}
 	m, err := parsePositive(s)
 	if err != nil {
