@@ -68,7 +68,7 @@ func BenchmarkImport(b *testing.B) {
 	var requests int
 	once(b, func() {
 		var floor, stage, again, whole []float64
-		for range 5 {
+		for range 3 {
 			floor = append(floor, perSecond(func() { p.copyRows(entries) }))
 			empty()
 			stage = append(stage, save())

@@ -2,7 +2,9 @@ package bench
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,9 +36,9 @@ func BenchmarkHarvestSlow(b *testing.B) {
 	written := func() string {
 		return views.WritePath(queryOne[int64](p, "select max(id) from writes"))
 	}
+	// Of several tries the median counts: who waits for Harvest waits each time, and a busy machine is not Harvest.
+	taken := map[string][]time.Duration{}
 	once(b, func() {
-		slowest := map[string]time.Duration{}
-		var order []string
 		ask := func(route string, c *client, method, path, form string, statuses ...int) {
 			for i := 0; i < 3; i++ {
 				if method == "POST" && i > 0 {
@@ -52,10 +54,7 @@ func BenchmarkHarvestSlow(b *testing.B) {
 				if !ok {
 					b.Fatalf("%s: status %d: %.300s", route, a.status, a.body)
 				}
-				if _, known := slowest[route]; !known {
-					order = append(order, route)
-				}
-				slowest[route] = max(slowest[route], took)
+				taken[route] = append(taken[route], took)
 			}
 		}
 		get := func(path string) { ask("GET "+path, c, "GET", path, "", 200, 303) }
@@ -84,7 +83,9 @@ func BenchmarkHarvestSlow(b *testing.B) {
 		ask("POST settings", c, "POST", views.SettingsPath, "", 200, 303, 422)
 
 		worst := ""
-		for _, route := range order {
+		slowest := map[string]time.Duration{}
+		for _, route := range slices.Sorted(maps.Keys(taken)) {
+			slowest[route] = median(slices.Clone(taken[route]))
 			if worst == "" || slowest[route] > slowest[worst] {
 				worst = route
 			}
@@ -93,8 +94,8 @@ func BenchmarkHarvestSlow(b *testing.B) {
 			}
 		}
 		b.ReportMetric(milliseconds(slowest[worst]), "slowest-ms")
-		b.ReportMetric(float64(len(order)), "routes")
-		table.add(fmt.Sprintf("Harvest 30 s late, slowest of %d routes", len(order)), millis(slowest[worst])+", "+worst, "", "", "< 100 ms each", slowest[worst] < outageLimit)
+		b.ReportMetric(float64(len(slowest)), "routes")
+		table.add(fmt.Sprintf("Harvest 30 s late, slowest of %d routes", len(slowest)), millis(slowest[worst])+", "+worst, "", "", "< 100 ms each", slowest[worst] < outageLimit)
 		p.exec("update sync_runs set state = 'done' where state in ('queued', 'running', 'waiting')")
 	})
 }
