@@ -52,7 +52,7 @@ func (c *Client) Projects(ctx context.Context, filter ledger.ResourceFilter) ([]
 	return list(ctx, c, projectsPath, "projects", query, readProject, func(r ledger.Project) int64 { return r.ID })
 }
 
-// Tasks returns the tasks, newest first, for whom Projects returns projects.
+// Tasks returns the tasks, newest first.
 func (c *Client) Tasks(ctx context.Context, filter ledger.ResourceFilter) ([]ledger.Task, error) {
 	return list(ctx, c, tasksPath, "tasks", c.resourceQuery(filter), readTask, func(r ledger.Task) int64 { return r.ID })
 }
