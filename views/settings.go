@@ -43,7 +43,21 @@ type HarvestPage struct {
 	Connection *Connection // nil: not connected
 	Fields     Fields
 	Sandbox    bool   // offers the sandbox's known token as help
-	OAuthURL   string // where the "Connect with Harvest" button leads; empty: no button
+	OAuthURL   string // where the form of the button for logging in at Harvest goes (POST); empty: no button
+}
+
+// AccountChoicePage asks which of the accounts that a log-in opened to connect.
+// Field of the form: account_id.
+type AccountChoicePage struct {
+	Chrome   Chrome
+	Accounts []AccountOption
+	Fields   Fields
+}
+
+// AccountOption is a Harvest account to choose.
+type AccountOption struct {
+	ID   int64
+	Name string
 }
 
 // Connection is a live or broken connection with Harvest.

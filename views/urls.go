@@ -22,6 +22,9 @@ const (
 	TokensPath         = "/settings/tokens"             // POST
 	HarvestPath        = "/settings/harvest"            // GET, POST
 	DisconnectPath     = "/settings/harvest/disconnect" // POST
+	OAuthPath          = "/settings/harvest/oauth"      // POST, leads to Harvest
+	OAuthCallbackPath  = "/settings/harvest/callback"   // GET, where Harvest leads back to
+	OAuthAccountPath   = "/settings/harvest/account"    // GET, POST
 	AdminPath          = "/admin"
 	AdminWritesPath    = "/admin/writes"
 	AdminRetryPath     = "/admin/writes/retry" // POST, all that match
