@@ -126,6 +126,10 @@ func accesses(ada adaIDs) []access {
 		{pattern: "GET /settings/harvest", path: "/settings/harvest", bob: found},
 		{pattern: "POST /settings/harvest", path: "/settings/harvest", form: url.Values{"token": {""}, "account_id": {"1"}}, bob: refused},
 		{pattern: "POST /settings/harvest/disconnect", path: "/settings/harvest/disconnect", bob: gone},
+		{pattern: "POST /settings/harvest/oauth", path: "/settings/harvest/oauth", bob: done},
+		{pattern: "GET /settings/harvest/callback", path: "/settings/harvest/callback?state=ada&code=hers", bob: done},
+		{pattern: "GET /settings/harvest/account", path: "/settings/harvest/account", bob: done},
+		{pattern: "POST /settings/harvest/account", path: "/settings/harvest/account", form: url.Values{"account_id": {"1"}}, bob: done},
 		{pattern: "GET /ledger", path: "/ledger", bob: found},
 		{pattern: "POST /weeks/{week}/sync", path: week + "/sync", bob: http.StatusConflict},
 		{pattern: "POST /api/harvest-sync", path: "/api/harvest-sync", bob: http.StatusConflict},
@@ -175,7 +179,10 @@ func (in *browser) ask(a access) answer {
 func TestEveryRoute(t *testing.T) {
 	t.Parallel()
 	var patterns []string
-	b := setup(t, func(d *Deps) { patterns = newSite(*d).routes(*d).patterns })
+	b := setup(t, func(d *Deps) {
+		d.OAuth = &OAuth{AuthorizeURL: func(string, string, string) string { return "https://id.example.com/authorize" }}
+		patterns = newSite(*d).routes(*d).patterns
+	})
 	ada := b.ada()
 	b.user(bobEmail, false)
 	table := accesses(ada)

@@ -37,6 +37,14 @@ type SandboxControl interface {
 	SetOutage(mode string) error
 }
 
+// OAuth is how somebody logs in at Harvest, as the adapter does it.
+type OAuth struct {
+	// AuthorizeURL is where Harvest asks its user, and leads back to redirectURI.
+	AuthorizeURL func(state, challenge, redirectURI string) string
+	Exchange     func(ctx context.Context, code, verifier, redirectURI string) (ledger.TokenPair, error)
+	Accounts     func(ctx context.Context, token ledger.Secret) ([]ledger.AccountChoice, error)
+}
+
 // Deps is what the handlers need of the rest of the program.
 type Deps struct {
 	Store *db.Store
@@ -44,6 +52,7 @@ type Deps struct {
 	// Connect asks Harvest who the token belongs to. An accountID of 0 means the
 	// only account of the token.
 	Connect func(ctx context.Context, token ledger.Secret, accountID int64) (ledger.Account, error)
+	OAuth   *OAuth         // nil: connecting is by personal access token only
 	Sandbox SandboxControl // nil: there is none
 	Static  http.Handler   // serves everything under /static/
 	Assets  views.Assets

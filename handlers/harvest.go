@@ -22,6 +22,9 @@ type harvestHandler struct {
 	store   *db.Store
 	queue   *jobs.Queue
 	connect func(ctx context.Context, token ledger.Secret, accountID int64) (ledger.Account, error)
+	// identity is the origin of the page on which Harvest asks its user; empty if
+	// there is no connecting by OAuth.
+	identity string
 }
 
 // connectTimeout is how long Harvest may take to say whose a token is. No other
@@ -40,6 +43,10 @@ func (h *harvestHandler) page(w http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	page := views.HarvestPage{Chrome: h.chrome(r, "Harvest", views.NavSettings), Fields: fields, Sandbox: h.sandbox != nil}
+	if h.identity != "" {
+		page.OAuthURL = views.OAuthPath
+		letFormsLeadTo(w, h.identity)
+	}
 	if connection.ID != 0 {
 		page.Connection = connectionOf(connection, user, h.now())
 		if page.Fields.Values == nil {
@@ -108,7 +115,9 @@ func (h *harvestHandler) create(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("ask Harvest whose a token is: %w", err)
 	}
 	user := currentUser(r)
-	week, err := h.save(r.Context(), user, form.token, account)
+	week, err := h.save(r.Context(), user, account, func(tx *db.Tx) (int64, error) {
+		return tx.Connect(r.Context(), user.ID, form.token, account)
+	})
 	if errors.Is(err, planner.ErrConflict) {
 		pinned, err := h.store.Connection(r.Context(), user.ID)
 		if err != nil {
@@ -119,6 +128,10 @@ func (h *harvestHandler) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return h.connected(w, r, account, week)
+}
+
+func (h *harvestHandler) connected(w http.ResponseWriter, r *http.Request, account ledger.Account, week planner.Week) error {
 	h.sessions.flash(r.Context(), views.FlashGood, "Connected with "+accountWords(account.CompanyName, account.AccountID)+". What you tracked there is being read now.")
 	return h.redirect(w, r, views.WeekPath(week))
 }
@@ -129,10 +142,10 @@ func (h *harvestHandler) verify(ctx context.Context, token ledger.Secret, accoun
 	return h.connect(ctx, token, accountID)
 }
 
-// save stores the connection, starts its first sync and rings for the writes
-// that it woke, all or nothing. It returns the user's current week, which the
-// account's settings may have moved.
-func (h *harvestHandler) save(ctx context.Context, user db.User, token ledger.Secret, account ledger.Account) (planner.Week, error) {
+// save stores the connection by store, starts its first sync and rings for the
+// writes that it woke, all or nothing. It returns the user's current week, which
+// the account's settings may have moved.
+func (h *harvestHandler) save(ctx context.Context, user db.User, account ledger.Account, store func(*db.Tx) (connectionID int64, err error)) (planner.Week, error) {
 	profile := user.Profile
 	if user.Chosen.TimeZone == "" {
 		profile.TimeZone = account.TimeZone
@@ -143,7 +156,7 @@ func (h *harvestHandler) save(ctx context.Context, user db.User, token ledger.Se
 	today := profile.Today(h.now())
 	week := planner.WeekOf(today, profile.WeekStart)
 	err := h.store.InTx(ctx, func(tx *db.Tx) error {
-		connectionID, err := tx.Connect(ctx, user.ID, token, account)
+		connectionID, err := store(tx)
 		if err != nil {
 			return err
 		}
@@ -193,11 +206,15 @@ func tooSlow() planner.FieldErrors {
 // pinnedProblem tells that the user's plan belongs to another account, or to
 // another person in it. What was sent to one must not be looked for in another.
 func pinnedProblem(pinned, other ledger.Account) planner.FieldErrors {
-	belongs := "Your plan here belongs to " + orWords(pinned.UserName, "another user") + " in " + accountWords(pinned.CompanyName, pinned.AccountID)
+	belongs := belongsWords(pinned)
 	if pinned.AccountID != other.AccountID {
 		return planner.FieldErrors{"account_id": belongs + ", so another account cannot be connected with it. Connect that one, or use a Furrow account of its own for this one."}
 	}
 	return planner.FieldErrors{"token": belongs + ", and this token is " + orWords(other.UserName, "somebody else") + "'s. Use a token of the same person."}
+}
+
+func belongsWords(pinned ledger.Account) string {
+	return "Your plan here belongs to " + orWords(pinned.UserName, "another user") + " in " + accountWords(pinned.CompanyName, pinned.AccountID)
 }
 
 // disconnect erases the credentials. Doing it twice is no mistake.
@@ -238,7 +255,7 @@ func connectionOf(c ledger.Connection, user db.User, now time.Time) *views.Conne
 	switch c.State {
 	case ledger.Connected:
 	case ledger.NeedsReauth:
-		shown.Broken = sentences(revoked, changesSafe(c.Unfinished), "Connect again with a new token of the same account.")
+		shown.Broken = sentences(revoked, changesSafe(c.Unfinished), "Connect the same account again to go on.")
 	case ledger.Disconnected:
 		shown.Broken = sentences("You disconnected Furrow from Harvest.", changesSafe(c.Unfinished), "Connect the same account again to go on.")
 	}

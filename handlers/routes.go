@@ -71,10 +71,18 @@ func (s *site) routes(deps Deps) *routes {
 	mux.Handle("POST "+views.TokensPath, s.user(settings.createToken))
 	mux.Handle("POST "+views.TokensPath+"/{id}/revoke", s.user(settings.revokeToken))
 
-	harvest := &harvestHandler{s, deps.Store, deps.Jobs, deps.Connect}
+	harvest := &harvestHandler{site: s, store: deps.Store, queue: deps.Jobs, connect: deps.Connect}
 	mux.Handle("GET "+views.HarvestPath, s.user(harvest.show))
 	mux.Handle("POST "+views.HarvestPath, s.user(harvest.create))
 	mux.Handle("POST "+views.DisconnectPath, s.user(harvest.disconnect))
+	if deps.OAuth != nil {
+		oauth := newOAuthHandler(harvest, deps)
+		harvest.identity = oauth.identity()
+		mux.Handle("POST "+views.OAuthPath, s.user(oauth.start))
+		mux.Handle("GET "+views.OAuthCallbackPath, s.public(oauth.callback))
+		mux.Handle("GET "+views.OAuthAccountPath, s.user(oauth.showAccounts))
+		mux.Handle("POST "+views.OAuthAccountPath, s.user(oauth.chooseAccount))
+	}
 
 	writes := &ledgerHandler{s, deps.Store, deps.Jobs}
 	mux.Handle("GET "+views.LedgerPath, s.user(writes.list))

@@ -9,6 +9,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"furrow/db"
+	"furrow/ledger"
 	"furrow/views"
 )
 
@@ -78,6 +79,12 @@ func (s sessions) save(ctx context.Context, w http.ResponseWriter) error {
 func (s sessions) user(ctx context.Context) (db.User, bool) {
 	user, ok := s.manager.Get(ctx, db.SessionUser).(db.User)
 	return user, ok
+}
+
+// token returns the token of the session, to bind something to it. It is not to
+// be stored or shown.
+func (s sessions) token(ctx context.Context) ledger.Secret {
+	return ledger.Secret(s.manager.Token(ctx))
 }
 
 // login makes the session the user's. The token is a new one, so that nobody
