@@ -111,7 +111,7 @@ func (c Cell) line() (line Line, ok bool) {
 		return c.clearedLine(line)
 	}
 	skip := func(why LineReason) (Line, bool) {
-		line.Action, line.Reason = LineSkip, why
+		line.Action, line.Reason, line.Ticked = LineSkip, why, false
 		return line, true
 	}
 	unsent := c.Ours != nil && c.Ours.Write != nil && c.Ours.Write.State.replaceable()

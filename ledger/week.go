@@ -182,6 +182,8 @@ func (c Cell) Mark() Mark {
 		}
 	}
 	switch {
+	case c.Ours != nil && c.Ours.Gone && c.Planned == 0 && c.Note == "":
+		return MarkBlank // deleted there and cleared here
 	case c.Ours != nil && (c.Ours.Gone || c.Ours.ChangedInHarvest()):
 		return MarkChanged
 	case c.Locked != "" && c.Planned > 0:
