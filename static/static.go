@@ -10,6 +10,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"encoding/hex"
+	"math/bits"
 	"net/http"
 	"path"
 	"strconv"
@@ -169,7 +170,8 @@ func Warm() {
 
 func brotliOf(plain []byte) []byte {
 	var out bytes.Buffer
-	w := brotli.NewWriterLevel(&out, brotli.BestCompression)
+	// No larger a window than the files need: the default one takes tens of megabytes, which the program would keep.
+	w := brotli.NewWriterOptions(&out, brotli.WriterOptions{Quality: brotli.BestCompression, LGWin: max(10, bits.Len(uint(len(plain)))+1)})
 	_, _ = w.Write(plain) // a bytes.Buffer takes everything
 	_ = w.Close()
 	return out.Bytes()
