@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"runtime"
 	"strings"
@@ -74,11 +75,18 @@ type passwords struct {
 const hashWait = 5 * time.Second
 
 func newPasswords() *passwords {
-	dummy, err := HashPassword(rand.Text())
-	if err != nil {
-		panic(err) // cannot happen: crypto/rand ends the program instead of failing
-	}
-	return &passwords{slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), dummy: dummy}
+	return &passwords{slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), dummy: dummyHash()}
+}
+
+// dummyHash is a hash that no password is known to have. It is made up rather
+// than computed, which would take 19 MiB and half of the program's start.
+func dummyHash() string {
+	p := hashParams()
+	random := make([]byte, p.SaltLength+p.KeyLength)
+	rand.Read(random) // never fails: crypto/rand ends the program instead
+	text := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", p.Memory, p.Iterations, p.Parallelism,
+		text(random[:p.SaltLength]), text(random[p.SaltLength:]))
 }
 
 // take waits for a turn; errBusy if there is none in time.
