@@ -58,6 +58,7 @@ type page struct {
 	ctx   context.Context
 	base  string
 	trace *trace
+	name  string // for the files that it leaves
 }
 
 // openTab opens a tab that shares nothing with other tests.
@@ -78,7 +79,7 @@ func (p *page) secondTab() *page {
 
 func newPage(tb testing.TB, parent context.Context, base string, opts ...chromedp.ContextOption) *page {
 	tb.Helper()
-	p := &page{tb: tb, base: base, trace: newTrace()}
+	p := &page{tb: tb, base: base, name: fmt.Sprintf("tab-%d", run.tabs.Add(1)), trace: &trace{byID: map[network.RequestID]*request{}}}
 	ctx, cancel := chromedp.NewContext(parent, append(opts, chromedp.WithListener(p.trace.event))...)
 	p.ctx = ctx
 	tb.Cleanup(func() {
@@ -125,12 +126,11 @@ func (p *page) must(err error) {
 func (p *page) keep() {
 	ctx, cancel := context.WithTimeout(p.ctx, 10*time.Second)
 	defer cancel()
-	name := fmt.Sprintf("page-%d", p.trace.number)
 	if picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err == nil {
-		keep(p.tb, name+".png", picture)
+		keep(p.tb, p.name+".png", picture)
 	}
 	if html, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.documentElement.outerHTML`)); err == nil {
-		keep(p.tb, name+".html", []byte(html))
+		keep(p.tb, p.name+".html", []byte(html))
 	}
 }
 
@@ -373,7 +373,6 @@ func (p *page) press(keys string) {
 
 // trace is what happened in a tab.
 type trace struct {
-	number   int // of the tab, for the names of files
 	mu       sync.Mutex
 	problems []string
 	allowed  []string
@@ -390,18 +389,6 @@ type request struct {
 	done        bool
 }
 
-var numbers struct { //nolint:gochecknoglobals // only names files apart
-	sync.Mutex
-	last int
-}
-
-func newTrace() *trace {
-	numbers.Lock()
-	defer numbers.Unlock()
-	numbers.last++
-	return &trace{number: numbers.last, byID: map[network.RequestID]*request{}}
-}
-
 // event hears of everything in the tab.
 func (t *trace) event(ev any) {
 	t.mu.Lock()
@@ -415,11 +402,11 @@ func (t *trace) event(ev any) {
 		t.problems = append(t.problems, "exception: "+said)
 	case *runtime.EventConsoleAPICalled:
 		if ev.Type == "error" || ev.Type == "assert" || ev.Type == "warning" {
-			said := "console " + string(ev.Type) + ":"
+			said := []string{"console", string(ev.Type)}
 			for _, arg := range ev.Args {
-				said += " " + string(arg.Value) + arg.Description
+				said = append(said, string(arg.Value)+arg.Description)
 			}
-			t.problems = append(t.problems, said)
+			t.problems = append(t.problems, strings.Join(said, " "))
 		}
 	case *log.EventEntryAdded:
 		if ev.Entry.Level == "error" || ev.Entry.Level == "warning" {

@@ -36,6 +36,7 @@ func TestKill(t *testing.T) {
 		name  string
 		fault sandboxtest.Fault // the moment is when it strikes
 		held  int               // or when Harvest holds so many lines
+		twice bool              // it is killed again as soon as it runs
 	}{
 		// Those that may take longest to settle come first.
 		{name: "when a create never arrived", fault: sandboxtest.Fault{Match: create, Fault: "drop_before", Times: 1, After: 2}},
@@ -44,7 +45,7 @@ func TestKill(t *testing.T) {
 		{name: "while it looks before the first create", fault: sandboxtest.Fault{Match: look, Fault: "delay", DelayMS: 3000, Times: 1}},
 		{name: "while Harvest is at the first create", fault: sandboxtest.Fault{Match: create, Fault: "delay", DelayMS: 3000, Times: 1}},
 		{name: "while Harvest is at the last create", fault: sandboxtest.Fault{Match: create, Fault: "delay", DelayMS: 3000, Times: 1, After: 4}},
-		{name: "when an answer was lost", fault: sandboxtest.Fault{Match: create, Fault: "apply_then_drop", Times: 1, After: 1}},
+		{name: "when an answer was lost", fault: sandboxtest.Fault{Match: create, Fault: "apply_then_drop", Times: 1, After: 1}, twice: true},
 		{name: "when Harvest takes its time after it hung up", fault: sandboxtest.Fault{Match: create, Fault: "apply_late", DelayMS: 4000, Times: 1, After: 1}},
 	}
 	all := make([]killed, 0, len(moments))
@@ -72,6 +73,10 @@ func TestKill(t *testing.T) {
 		program.kill()
 		at := time.Now()
 		program.start()
+		if m.twice {
+			program.kill()
+			program.start()
+		}
 		all = append(all, killed{m.name, at, ida, sandbox, rows})
 	}
 	for _, k := range all {

@@ -54,9 +54,12 @@ func TestMainJob(t *testing.T) {
 	p.sees("Prep call, and slides")
 	p.click("button", "Send 3 lines")
 	p.sees("3 lines are scheduled.")
-	eval[any](p, `window.loadedOnce = true`)
+	eval[any](p, `window.sameDocument = true`)
 	for _, r := range []row{workshops, illustration, research} {
 		p.cellShows(patience, r, day, "in Harvest")
+	}
+	if !eval[bool](p, `window.sameDocument === true`) {
+		t.Error("the cells changed by loading the page again")
 	}
 	checkOnce(t, sandbox, workshops, day, "1.5", "Prep call, and slides")
 	checkOnce(t, sandbox, illustration, day, "2", "")

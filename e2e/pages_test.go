@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -94,7 +95,7 @@ func TestCSP(t *testing.T) {
 				return nil
 			}
 		}
-		return http.ErrNoLocation
+		return errors.New("it says nothing of it")
 	})
 }
 

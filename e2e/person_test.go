@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func (p *person) post(path string, form url.Values) document {
 func (p *person) setUp() {
 	p.tb.Helper()
 	p.post("/setup", url.Values{"email": {email}, "password": {password}})
-	p.post("/settings/harvest", url.Values{"token": {sandboxtest.Token}, "account_id": {fmt.Sprint(sandboxtest.AccountID)}})
+	p.post("/settings/harvest", url.Values{"token": {sandboxtest.Token}, "account_id": {strconv.Itoa(sandboxtest.AccountID)}})
 	waitFor(p.tb, patience, "the first sync to end", func() error {
 		d := p.get("/week")
 		if status := words(d.Find("#sync-status").Text()); !strings.Contains(status, "In step with Harvest") {

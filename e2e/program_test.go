@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -39,12 +40,13 @@ const (
 
 // shared is what the tests of one run share: the built program, and a browser.
 type shared struct {
-	dir     string
 	binary  func() (string, error)
 	browser func() (context.Context, error)
+	tabs    atomic.Int64 // opened so far
 }
 
-var run shared //nolint:gochecknoglobals // TestMain makes it before any test runs
+// run is made by TestMain before any test runs.
+var run shared
 
 // atOnce is how many tests run at once, unless -parallel says: more than there
 // are processors, for they wait most of the time.
@@ -68,15 +70,12 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		endBrowser := func() {}
-		run = shared{
-			dir:    dir,
-			binary: sync.OnceValues(func() (string, error) { return build(filepath.Join(dir, "furrow")) }),
-			browser: sync.OnceValues(func() (context.Context, error) {
-				ctx, end, err := startBrowser(filepath.Join(dir, "chromium"))
-				endBrowser = end
-				return ctx, err
-			}),
-		}
+		run.binary = sync.OnceValues(func() (string, error) { return build(filepath.Join(dir, "furrow")) })
+		run.browser = sync.OnceValues(func() (context.Context, error) {
+			ctx, end, err := startBrowser(filepath.Join(dir, "chromium"))
+			endBrowser = end
+			return ctx, err
+		})
 		defer func() { endBrowser() }()
 		return m.Run()
 	}())
