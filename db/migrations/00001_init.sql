@@ -115,8 +115,8 @@ create table assignments (
 create table time_entries (
     user_id         bigint not null references users on delete cascade,
     harvest_id      bigint not null,
-    project_id      bigint not null references projects,
-    task_id         bigint not null references tasks,
+    project_id      bigint not null,                                      -- no foreign keys: the merge takes them from the tables that they
+    task_id         bigint not null,                                      -- name, and checking each row again costs half of an import
     spent_date      date not null,
     hours           int not null,                                         -- hundredths of an hour
     notes           text not null default '',
