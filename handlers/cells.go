@@ -168,17 +168,22 @@ func (h *weekHandler) answerCells(w http.ResponseWriter, r *http.Request, week p
 	if len(typed.refused) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
+	if wantsFragment(r) {
+		plan, err := h.store.WeekPlan(r.Context(), user.ID, week)
+		if err != nil {
+			return err
+		}
+		b := h.builder(user, plan)
+		b.typed = typed.refused
+		return h.render(w, r, status, b.change(typed).View())
+	}
 	plan, assignments, err := h.store.WeekPage(r.Context(), user.ID, week)
 	if err != nil {
 		return err
 	}
 	b := h.builder(user, plan)
 	b.typed = typed.refused
-	if wantsFragment(r) {
-		return h.render(w, r, status, b.change(typed).View())
-	}
-	page := h.weekPage(r, b, assignments, views.Fields{})
-	return h.render(w, r, status, page.View())
+	return h.render(w, r, status, h.weekPage(r, b, assignments, views.Fields{}).View())
 }
 
 // change holds the rows that a form touched, and the totals.
