@@ -2,6 +2,7 @@ package harvest_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -19,7 +20,16 @@ import (
 	"furrow/ledger"
 )
 
-const callback = "http://127.0.0.1:9/connect/back"
+const (
+	callback = "http://127.0.0.1:9/connect/back"
+	verifier = "a-verifier-has-at-least-forty-three-characters"
+)
+
+// challenge is the S256 challenge of verifier.
+func challenge() string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
 
 // registered configures what the sandbox knows of.
 func registered(cfg *harvest.Config, _ *harvest.Credentials) {
@@ -52,7 +62,7 @@ func setupOAuth(t *testing.T, seed string, change func(*harvest.Config)) *oauthB
 // code lets Ida allow access.
 func (b *oauthBundle) code(t *testing.T) string {
 	t.Helper()
-	back := b.AllowOAuth(t, b.harvest.AuthorizeURL("st&te", "challenge", callback))
+	back := b.AllowOAuth(t, b.harvest.AuthorizeURL("st&te", challenge(), callback))
 	if got := back.Query().Get("state"); got != "st&te" {
 		t.Errorf("state %q came back", got)
 	}
@@ -62,7 +72,7 @@ func (b *oauthBundle) code(t *testing.T) string {
 // connect gets a pair for Ida.
 func (b *oauthBundle) connect(t *testing.T) ledger.TokenPair {
 	t.Helper()
-	pair, err := b.harvest.Exchange(t.Context(), b.code(t), "verifier", callback)
+	pair, err := b.harvest.Exchange(t.Context(), b.code(t), verifier, callback)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,14 +198,14 @@ func TestExchange(t *testing.T) {
 	// A code is good once, and for ten minutes.
 	code := b.code(t)
 	for i := range 2 {
-		_, err := b.harvest.Exchange(t.Context(), code, "verifier", callback)
+		_, err := b.harvest.Exchange(t.Context(), code, verifier, callback)
 		if i == 0 && err != nil || i == 1 && !errors.Is(err, ledger.ErrAccessRevoked) {
 			t.Errorf("use %d: %v", i+1, err)
 		}
 	}
 	code = b.code(t)
 	b.Advance(t, 11*time.Minute)
-	if _, err := b.harvest.Exchange(t.Context(), code, "verifier", callback); !errors.Is(err, ledger.ErrAccessRevoked) || strings.Contains(err.Error(), code) {
+	if _, err := b.harvest.Exchange(t.Context(), code, verifier, callback); !errors.Is(err, ledger.ErrAccessRevoked) || strings.Contains(err.Error(), code) {
 		t.Errorf("late: %v", err)
 	}
 

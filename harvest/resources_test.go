@@ -3,6 +3,7 @@ package harvest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
 	"slices"
@@ -104,7 +105,7 @@ func (b *testBundle) checkResources(t *testing.T) {
 	}
 	for _, got := range budgets {
 		i := slices.IndexFunc(account.Projects, func(p sandboxtest.Project) bool { return p.ID == got.ProjectID })
-		if i < 0 || !got.IsActive || string(got.BudgetBy) != account.Projects[i].BudgetBy || got.ClientName == "" || got.Spent == "" {
+		if i < 0 || !got.IsActive || string(got.BudgetBy) != account.Projects[i].BudgetBy || got.ClientName == "" || (got.Spent == "") != (got.BudgetBy == ledger.BudgetNone) {
 			t.Errorf("budget %+v", got)
 			continue
 		}
@@ -311,6 +312,136 @@ func TestTimers(t *testing.T) {
 		same, err := b.client.RestartTimer(t.Context(), created.ID)
 		if err != nil || same.IsRunning || same.ID != created.ID {
 			t.Errorf("restarted %+v, %v", same, err)
+		}
+	})
+}
+
+// TestDeliveredTwice: a request that reaches Harvest twice has one answer; the
+// look-up tells that there are two entries.
+func TestDeliveredTwice(t *testing.T) {
+	t.Parallel()
+	b := setup(t, sandbox.SeedDemo, nil)
+	entry := b.freshEntry(t)
+	b.Fault(t, sandboxtest.Fault{Fault: sandbox.FaultApplyTwice})
+	created, err := b.client.CreateEntry(t.Context(), entry, "reference", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := b.client.EntriesByReference(t.Context(), "reference")
+	if err != nil || len(found) != 2 || found[0].ID != created.ID {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+	notes := "changed"
+	if updated, err := b.client.UpdateEntry(t.Context(), created.ID, ledger.Changes{Notes: &notes}); err != nil || updated.Notes != notes {
+		t.Errorf("updated %+v, %v", updated, err)
+	}
+	for _, e := range found {
+		if err := b.client.DeleteEntry(t.Context(), e.ID); err != nil {
+			t.Error(err)
+		}
+	}
+	if left := b.State(t).EntriesByReference("reference"); len(left) != 0 {
+		t.Errorf("%d are left", len(left))
+	}
+}
+
+// TestSwitches: whatever nobody knows of Harvest makes no difference to what
+// is read and written.
+func TestSwitches(t *testing.T) {
+	t.Parallel()
+	for _, switches := range []map[string]any{
+		{"null_assignments": true},
+		{"order_in_day": "lowest_id_first"},
+		{"hours_digits": "truncated"},
+		{"hours_and_times": "hours"},
+		{"rename_touches_entries": true, "timer_touches_entries": true, "approval_touches_entries": false},
+		{"budget_report_archived": true, "budget_report_without_budget": true},
+		{"company_for_members": "200"},
+		{"hours_zero_starts_timer": false},
+		{"restart_new_entry": false, "account_mode": "timestamp"},
+		{"account_mode": "timestamp", "clock": "12h", "time_format": "decimal"},
+		{"delete_body": "empty"},
+		{"missing_account_header": "implied"},
+		{"rounding": "up_15"},
+		{"timezone": "Hawaii"},
+		{"project_requires": "all"},
+		{"reference_limit": 100, "notes_limit": 1000},
+	} {
+		t.Run(fmt.Sprint(switches), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, sandbox.SeedDemo, nil)
+			b.Switch(t, switches)
+			b.checkResources(t)
+			account, err := b.client.Account(t.Context())
+			if err != nil || account.UserID != sandboxtest.UserID || !account.CompanyVisible {
+				t.Errorf("account %+v, %v", account, err)
+			}
+			entry := b.freshEntry(t)
+			created, err := b.client.CreateEntry(t.Context(), entry, "reference", "https://furrow.example/1")
+			if err != nil || created.IsRunning || created.Hours != entry.Hours {
+				t.Fatalf("created %+v, %v", created, err)
+			}
+			notes := "changed"
+			if updated, err := b.client.UpdateEntry(t.Context(), created.ID, ledger.Changes{Notes: &notes}); err != nil || updated.Notes != notes || updated.Hours != entry.Hours {
+				t.Errorf("updated %+v, %v", updated, err)
+			}
+			again, err := b.client.RestartTimer(t.Context(), created.ID)
+			if err != nil || !again.IsRunning {
+				t.Fatalf("restarted %+v, %v", again, err)
+			}
+			if stopped, err := b.client.StopTimer(t.Context(), again.ID); err != nil || stopped.IsRunning {
+				t.Errorf("stopped %+v, %v", stopped, err)
+			}
+			found, err := b.client.EntriesByReference(t.Context(), "reference")
+			if err != nil || len(found) == 0 || found[0].ID != created.ID {
+				t.Errorf("found %+v, %v", found, err)
+			}
+			if err := b.client.DeleteEntry(t.Context(), created.ID); err != nil {
+				t.Error(err)
+			}
+			_, err = b.client.Entry(t.Context(), created.ID)
+			checkCall(t, err, ledger.Refused, ledger.ReasonNotFound, 404)
+		})
+	}
+
+	t.Run("Limits", func(t *testing.T) {
+		t.Parallel()
+		for _, limit := range []map[string]any{
+			{"throttle_body": "html"}, {"throttle_body": "empty"}, {"throttle_body": "json"}, {"throttle_status": 503}, {"limits_per": "account"}, {"limits_per": "ip"},
+		} {
+			b := setup(t, sandbox.SeedEmpty, nil)
+			b.Switch(t, limit)
+			b.Switch(t, map[string]any{"limits": map[string]int{"general": 1, "hourly": 0}})
+			var wait *ledger.WaitError
+			for range 3 {
+				if _, err := b.client.Tasks(t.Context(), ledger.ResourceFilter{}); err != nil && !errors.As(err, &wait) {
+					t.Errorf("%v: %v", limit, err)
+				}
+			}
+			if wait == nil || wait.Why != ledger.WaitAsked || wait.Wait > 20*time.Second {
+				t.Errorf("%v: %v, want to be asked to wait", limit, wait)
+			}
+		}
+	})
+
+	t.Run("OAuth", func(t *testing.T) {
+		t.Parallel()
+		for _, answer := range []string{"401", "400"} {
+			b := setupOAuth(t, sandbox.SeedEmpty, func(cfg *harvest.Config) { cfg.ClientSecret = "client-canary" })
+			b.Switch(t, map[string]any{"wrong_client": answer})
+			_, err := b.harvest.Refresh(t.Context(), "refresh-canary")
+			if !errors.Is(err, ledger.ErrClientRefused) || errors.Is(err, ledger.ErrAccessRevoked) {
+				t.Errorf("%s: %v", answer, err)
+			}
+			b.noneOf(t, err, "client-canary", "refresh-canary")
+		}
+		b := setupOAuth(t, sandbox.SeedEmpty, nil)
+		b.Switch(t, map[string]any{"code_life_s": 30, "registered_redirect": callback})
+		b.connect(t)
+		code := b.code(t)
+		b.Advance(t, 31*time.Second)
+		if _, err := b.harvest.Exchange(t.Context(), code, verifier, callback); !errors.Is(err, ledger.ErrAccessRevoked) {
+			t.Errorf("a code of 31 seconds ago: %v", err)
 		}
 	})
 }

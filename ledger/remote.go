@@ -12,7 +12,8 @@ import (
 // return [ErrAccessRevoked] (wrapped) if the credentials are no longer good,
 // [*WaitError] if nothing was tried because calls are held back or Harvest
 // asked to wait, and otherwise [*CallError]. All of them honour ctx and a
-// deadline of their own; none repeats a write by itself.
+// deadline of their own; none repeats a write by itself, but for one that was
+// refused for its access token and so not carried out.
 type Remote interface {
 	// Account returns who the credentials belong to and the settings we take over.
 	Account(ctx context.Context) (Account, error)
