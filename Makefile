@@ -6,7 +6,7 @@ export PATH := $(PATH):/usr/local/go/bin
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: run build test e2e bench generate lint deps deps-run
+.PHONY: run build test conformance e2e bench generate lint deps deps-run
 .DEFAULT_GOAL := build
 
 # Not `go run`, which does not pass on a SIGTERM: this way the program stops its PostgreSQL whichever way make is ended.
@@ -19,6 +19,15 @@ build:
 
 test: deps
 	go test -race ./...
+
+# What the sandbox does, statement by statement; or another address: make conformance URL=https://... TOKEN=... ACCOUNT=...
+# reads only, WRITE=1 PROJECT=... TASK=... tracks time there as well. ID_URL is the identity service, if it is elsewhere.
+conformance: deps-run
+	@export FURROW_CONFORMANCE_URL="$${URL:-$${FURROW_CONFORMANCE_URL:-}}" FURROW_CONFORMANCE_ID_URL="$${ID_URL:-$${FURROW_CONFORMANCE_ID_URL:-}}"; \
+	export FURROW_CONFORMANCE_TOKEN="$${TOKEN:-$${FURROW_CONFORMANCE_TOKEN:-}}" FURROW_CONFORMANCE_ACCOUNT="$${ACCOUNT:-$${FURROW_CONFORMANCE_ACCOUNT:-}}"; \
+	export FURROW_CONFORMANCE_WRITE="$${WRITE:-$${FURROW_CONFORMANCE_WRITE:-}}"; \
+	export FURROW_CONFORMANCE_PROJECT="$${PROJECT:-$${FURROW_CONFORMANCE_PROJECT:-}}" FURROW_CONFORMANCE_TASK="$${TASK:-$${FURROW_CONFORMANCE_TASK:-}}"; \
+	go test -count=1 -timeout 30m ./harvest/sandbox/conformance
 
 e2e: deps
 	go test -count=1 ./e2e/...

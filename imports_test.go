@@ -40,7 +40,7 @@ var importedBy = map[string][]string{
 }
 
 // forTests are packages that only tests import, and that may import anything.
-var forTests = []string{"db/dbtest", "db/localpg/testpg", "harvest/sandbox/sandboxtest", "e2e"}
+var forTests = []string{"db/dbtest", "db/localpg/testpg", "harvest/sandbox/sandboxtest", "harvest/sandbox/conformance", "e2e"}
 
 func TestImports(t *testing.T) {
 	t.Parallel()
