@@ -6,15 +6,14 @@
 // They are worth something only if they can fail. What fails when a promise of
 // the drain is taken away was tried by taking it away:
 //
-//   - without the look before a create that was interrupted (drain.look returns
-//     "send"): TestPushTrouble/apply_then_*, TestCrash/create/answered and
-//     /applied, TestRandomFaults;
-//   - without the fence (db: LeaseRenew and WriteBegin no longer compare the
-//     lease): TestZombie, and TestLease of package db;
-//   - without the intent that is written ahead (outbox.Begin commits nothing,
-//     so that the write stays pending while it is sent): TestCrash/*/begun,
-//     which sees a pending write, and TestCrash/update and /delete, whose
-//     second sending happens without a look.
+//   - without the look before a write that is in doubt is sent again, and before
+//     every create: TestPushTrouble/apply_then_*, TestCrash/*/applied and
+//     /answered, TestPushChange;
+//   - without the second look, TestPushTrouble/reference_*;
+//   - without the fence, so that a lost lease is not noticed: TestZombie/*_early,
+//     and TestLease of package db;
+//   - without the intent that is committed before the call: TestCrash/*/begun,
+//     /applied and /answered, and most of TestPushTrouble.
 package jobs_test
 
 import (
@@ -62,7 +61,7 @@ func TestMain(m *testing.M) {
 // of tens of seconds.
 func quick() ledger.Timing {
 	return ledger.Timing{
-		Lease: 2 * time.Second, Margin: 400 * time.Millisecond, Deadline: time.Second, Settle: 300 * time.Millisecond,
+		Lease: 3500 * time.Millisecond, Margin: 500 * time.Millisecond, Deadline: 2 * time.Second, Settle: 300 * time.Millisecond,
 		LookAgain: 300 * time.Millisecond, Slice: 2 * time.Second, Calls: 20, Backoff: 100 * time.Millisecond, MaxWait: time.Second,
 	}
 }
@@ -86,7 +85,7 @@ func openSite(ctx context.Context, databaseURL string, cfg harvest.Config) (*sit
 	if err != nil {
 		return nil, err
 	}
-	cfg.WriteTimeout, cfg.ReadTimeout, cfg.Log = quick().Deadline, 2*time.Second, slog.New(slog.DiscardHandler)
+	cfg.WriteTimeout, cfg.ReadTimeout, cfg.Log = quick().Deadline, 3*time.Second, slog.New(slog.DiscardHandler)
 	h, err := harvest.New(cfg)
 	if err != nil {
 		return nil, err
@@ -346,7 +345,7 @@ func (b *bench) last(t *testing.T) db.WriteRecord {
 // waitFor waits until cond holds. what is told when it never does.
 func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(40 * time.Second); !cond(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !cond(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for: %s", what)
 		}
@@ -385,15 +384,6 @@ func story(w db.WriteRecord) string {
 		parts = append(parts, string(a.Action)+" "+string(a.Outcome))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func (b *bench) reference(t *testing.T, writeID int64) string {
-	t.Helper()
-	var reference string
-	if err := b.pool.QueryRow(t.Context(), "select reference from writes where id = $1", writeID).Scan(&reference); err != nil {
-		t.Fatal(err)
-	}
-	return reference
 }
 
 // entries are the sandbox's entries of the week that carry a reference of ours.

@@ -25,7 +25,7 @@ var errDied = errors.New("died")
 type mortal struct {
 	ledger.LeasedOutbox
 	at    step // empty: never
-	after int  // at the so-manieth write
+	after int  // at the write of this number, from 0 on
 	dead  bool
 }
 

@@ -58,7 +58,7 @@ func (b *bench) asInHarvest(t *testing.T) {
 	}
 }
 
-// rewritten counts the mirror's rows that a transaction after mark has written.
+// rowVersions tells for each row of the mirror which transaction wrote it.
 func (b *bench) rowVersions(t *testing.T) map[int64]string {
 	t.Helper()
 	rows, err := b.pool.Query(t.Context(), "select harvest_id, xmin::text from time_entries")

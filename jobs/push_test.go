@@ -88,7 +88,7 @@ func TestPushTrouble(t *testing.T) {
 		}, {
 			name: "answer after the deadline", wantPosts: 1, wantStory: "send unknown, look found",
 			arm: func(t *testing.T, b *bench) {
-				b.fault(t, "POST", entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.DelayMS = 1200 })
+				b.fault(t, "POST", entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.DelayMS = 2200 })
 			},
 		}, {
 			name: "reference filter lags", wantPosts: 1, wantStory: "send unknown, look absent, look found",
