@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"furrow/ledger"
 )
 
 // commandLine is the whole command line; kong reads it. Every flag has an
@@ -36,6 +39,8 @@ type serveConfig struct {
 	SecretKeyFile string   `name:"secret-key-file" env:"FURROW_SECRET_KEY_FILE" placeholder:"FILE" help:"32 random bytes that encrypt Harvest tokens. Made at the first start. Default: secret.key in the data directory."`
 	HarvestURL    string   `name:"harvest-url" env:"FURROW_HARVEST_URL" placeholder:"URL" help:"Address of Harvest's API, https or loopback. Default: the real one."`
 	HarvestIDURL  string   `name:"harvest-id-url" env:"FURROW_HARVEST_ID_URL" placeholder:"URL" help:"Address of Harvest ID, https or loopback. Default: the real one."`
+	ClientID      string   `name:"harvest-client-id" env:"FURROW_HARVEST_CLIENT_ID" placeholder:"ID" help:"Client ID of this installation at Harvest ID, for connecting by logging in there. Empty: personal access tokens only."`
+	ClientSecret  string   `name:"harvest-client-secret-file" env:"FURROW_HARVEST_CLIENT_SECRET_FILE" placeholder:"FILE" help:"File that holds the client secret."`
 	Contact       string   `env:"FURROW_CONTACT" placeholder:"ADDRESS" help:"E-mail or web address of who runs this, told to Harvest in the User-Agent. Default: the public URL."`
 	Sandbox       bool     `env:"FURROW_SANDBOX" help:"Run a stand-in Harvest inside the process, and use it instead of the real one."`
 	Proxies       []string `name:"trusted-proxies" env:"FURROW_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Networks of reverse proxies whose X-Forwarded-For is believed."`
@@ -81,6 +86,35 @@ type adminResetPassword struct {
 type versionConfig struct {
 	databaseConfig
 }
+
+// maxClientSecret is the largest file in bytes that is taken for a secret.
+const maxClientSecret = 4 << 10
+
+// client returns what this installation is registered with at Harvest ID; both
+// are empty if it is not.
+func (c *serveConfig) client() (id string, secret ledger.Secret, err error) {
+	if c.Sandbox {
+		return sandboxClientID, sandboxClientSecret, nil
+	}
+	if c.ClientID == "" {
+		return "", "", nil
+	}
+	text, err := os.ReadFile(c.ClientSecret)
+	if err != nil {
+		return "", "", fmt.Errorf("the client secret cannot be read from %s: %w", c.ClientSecret, errors.Unwrap(err))
+	}
+	secret = ledger.Secret(bytes.TrimSpace(text))
+	if secret == "" || len(text) > maxClientSecret {
+		return "", "", fmt.Errorf("the file %s does not hold a client secret", c.ClientSecret)
+	}
+	return c.ClientID, secret, nil
+}
+
+// The client that the sandbox knows.
+const (
+	sandboxClientID     = "sandbox-client"
+	sandboxClientSecret = ledger.Secret("sandbox-secret")
+)
 
 // resolve fills in the data directory.
 func (c *databaseConfig) resolve(getenv func(string) string) error {
@@ -156,5 +190,18 @@ func (c *serveConfig) check() (served, error) {
 	if c.Sandbox && (c.HarvestURL != "" || c.HarvestIDURL != "") {
 		errs = append(errs, errors.New("--sandbox and --harvest-url exclude each other"))
 	}
+	if (c.ClientID == "") != (c.ClientSecret == "") {
+		errs = append(errs, errors.New("--harvest-client-id and --harvest-client-secret-file belong together: set both or none"))
+	}
 	return s, errors.Join(errs...)
+}
+
+// foundAt completes a public address that nobody gave, when only the listener
+// knows the port or no host was named: Harvest must be able to lead back to it.
+func (s *served) foundAt(listener net.Listener) {
+	host, port, err := net.SplitHostPort(s.publicURL.Host)
+	address, addressErr := netip.ParseAddr(host)
+	if err == nil && (port == "0" || host == "" || addressErr == nil && address.IsUnspecified()) {
+		s.publicURL.Host = loopbackOf(listener)
+	}
 }

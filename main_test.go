@@ -33,6 +33,10 @@ func TestStartRefused(t *testing.T) {
 	if err := os.WriteFile(shortKey, []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	emptyFile := filepath.Join(t.TempDir(), "client-secret")
+	if err := os.WriteFile(emptyFile, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	sealed := dbtest.URL(t)
 	storeCredentials(t, sealed)
 
@@ -50,6 +54,9 @@ func TestStartRefused(t *testing.T) {
 		{"another secret key", []string{"--database-url", sealed}, "secret key"},
 		{"Harvest over plain http", []string{"--database-url", dbtest.URL(t), "--harvest-url", "http://api.example.com"}, "https"},
 		{"public URL without a scheme", []string{"--public-url", "furrow.example.com"}, "--public-url"},
+		{"client without a secret", []string{"--harvest-client-id", "furrow"}, "--harvest-client-secret-file"},
+		{"client secret is not there", []string{"--database-url", dbtest.URL(t), "--harvest-client-id", "furrow", "--harvest-client-secret-file", filepath.Join(file, "none")}, "client secret cannot be read"},
+		{"client secret is empty", []string{"--database-url", dbtest.URL(t), "--harvest-client-id", "furrow", "--harvest-client-secret-file", emptyFile}, "does not hold a client secret"},
 		{"sandbox in a worker", []string{"--sandbox", "--role", "worker"}, "--role all"},
 		{"unknown role", []string{"--role", "boss"}, "role"},
 		{"unknown flag", []string{"--no-such-flag"}, "unknown flag"},
@@ -101,6 +108,38 @@ func storeCredentials(t *testing.T, url string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Harvest must be able to lead back to us, whatever was said about where we are.
+func TestPublicURL(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ network, listen, want string }{
+		{"tcp4", "127.0.0.1:0", "http://127.0.0.1:PORT"},
+		{"tcp4", ":0", "http://127.0.0.1:PORT"},
+		{"tcp4", "0.0.0.0:0", "http://127.0.0.1:PORT"},
+		{"tcp4", "0.0.0.0:8080", "http://127.0.0.1:PORT"},
+		{"tcp4", "localhost:8080", "http://localhost:8080"},
+		{"tcp4", "192.0.2.1:8080", "http://192.0.2.1:8080"},
+	} {
+		var listen net.ListenConfig
+		listener, err := listen.Listen(t.Context(), tt.network, "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		c := serveConfig{Listen: tt.listen, Role: "all"}
+		served, err := c.check()
+		if err != nil {
+			t.Fatal(err)
+		}
+		served.foundAt(listener)
+		if want := strings.ReplaceAll(tt.want, "PORT", port); served.publicURL.String() != want {
+			t.Errorf("%s: %s, want %s", tt.listen, served.publicURL, want)
+		}
+		if err := listener.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

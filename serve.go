@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -56,6 +57,9 @@ func (c *serveConfig) Run(ctx context.Context, env *environment) error {
 		return fmt.Errorf("cannot serve on %s: %w; choose another address with --listen or FURROW_LISTEN", c.Listen, errors.Unwrap(err))
 	}
 	defer listener.Close()
+	if c.PublicURL == "" {
+		served.foundAt(listener)
+	}
 
 	d, err := openDatabase(ctx, c.databaseConfig, env, owned)
 	if err != nil {
@@ -87,7 +91,10 @@ type program struct {
 // assemble builds the parts and joins them.
 func (c *serveConfig) assemble(ctx context.Context, env *environment, served served, d *database, listener net.Listener) (*program, error) {
 	p := &program{ready: new(atomic.Bool)}
-	var err error
+	clientID, clientSecret, err := c.client()
+	if err != nil {
+		return nil, err
+	}
 	if p.store, err = c.openStore(ctx, d); err != nil {
 		return nil, err
 	}
@@ -104,7 +111,7 @@ func (c *serveConfig) assemble(ctx context.Context, env *environment, served ser
 		contact = served.publicURL.String()
 	}
 	p.harvest, err = harvest.New(harvest.Config{
-		BaseURL: c.HarvestURL, IDURL: c.HarvestIDURL, Version: version, Contact: contact,
+		BaseURL: c.HarvestURL, IDURL: c.HarvestIDURL, ClientID: clientID, ClientSecret: clientSecret, Version: version, Contact: contact,
 		ReadTimeout: readTimeout, Gate: db.NewGate(d.pool), Log: env.log,
 	})
 	if err != nil {
@@ -178,8 +185,12 @@ func (c *serveConfig) work(p *program, served served) *jobs.Work {
 			if urgency == jobs.Interactive {
 				priority = harvest.Interactive
 			}
+			var tokens ledger.TokenSource = ledger.StaticToken(credentials.Token)
+			if credentials.Kind == db.OAuthGrant {
+				tokens = p.store.Tokens(connectionID, p.harvest.Refresh)
+			}
 			return p.harvest.Client(harvest.Credentials{
-				Tokens: ledger.StaticToken(credentials.Token), AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
+				Tokens: tokens, AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
 			}, priority), nil
 		},
 		StartPull: func(ctx context.Context, userID int64) error {
@@ -223,11 +234,31 @@ func (p *program) handlers(c *serveConfig, env *environment, served served, setu
 		Ready:          p.isReady,
 		Role:           handlers.Role(c.Role),
 	}
+	if p.harvest.OAuthConfigured() {
+		deps.OAuth = p.oauth(served)
+	}
 	if p.sandbox == nil {
 		return handlers.New(deps)
 	}
 	deps.Sandbox = p.sandbox
 	return besideSandbox(handlers.New(deps), p.sandbox)
+}
+
+// oauth is how people log in at Harvest.
+func (p *program) oauth(served served) *handlers.OAuth {
+	oauth := &handlers.OAuth{AuthorizeURL: p.harvest.AuthorizeURL, Exchange: p.harvest.Exchange, Accounts: p.harvest.Accounts}
+	if p.sandbox != nil {
+		// Browsers find the sandbox's pages where they find ours.
+		oauth.AuthorizeURL = func(state, challenge, redirectURI string) string {
+			page, err := url.Parse(p.harvest.AuthorizeURL(state, challenge, redirectURI))
+			if err != nil {
+				return ""
+			}
+			page.Scheme, page.Host = served.publicURL.Scheme, served.publicURL.Host
+			return page.String()
+		}
+	}
+	return oauth
 }
 
 // besideSandbox serves the addresses of the sandbox beside the program's own.
@@ -301,7 +332,7 @@ func (p *program) stop(ctx context.Context, server *http.Server) error {
 	return errors.Join(err, p.queue.Stop(work))
 }
 
-// clean removes ended sessions now and then.
+// clean removes ended sessions and log-ins now and then.
 func (p *program) clean(ctx context.Context, log *slog.Logger) error {
 	ticker := time.NewTicker(cleanEvery)
 	defer ticker.Stop()
@@ -310,7 +341,7 @@ func (p *program) clean(ctx context.Context, log *slog.Logger) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			if err := p.store.CleanSessions(ctx); err != nil && ctx.Err() == nil {
+			if err := errors.Join(p.store.CleanSessions(ctx), p.store.CleanOAuth(ctx)); err != nil && ctx.Err() == nil {
 				log.Warn("clean sessions", "error", err)
 			}
 		}
