@@ -227,6 +227,60 @@ func TestOneRenewalForAll(t *testing.T) {
 	}
 }
 
+// A token ends in the middle of eight imports of 25 pages: one call renews it,
+// and every import gets every entry once.
+func TestImportsOutliveTheirToken(t *testing.T) {
+	t.Parallel()
+	const imports, pages = 8, 25
+	b := withGrant(t, 0)
+	b.sandbox.Switch(t, map[string]any{"limits": map[string]any{"general": 0, "hourly": 0}})
+	mine := 0
+	for _, e := range b.sandbox.State(t).Entries() {
+		if e.User.ID == sandboxtest.UserID {
+			mine++
+		}
+	}
+	paged, err := harvest.New(harvest.Config{
+		BaseURL: b.sandbox.URL, IDURL: b.sandbox.URL, ClientID: sandboxtest.OAuthClient, ClientSecret: sandboxtest.OAuthSecret,
+		PageSize: (mine + pages - 1) / pages, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(paged.Close)
+	b.harvest = paged
+	var expire sync.Once
+	var all sync.WaitGroup
+	for i := range imports {
+		client := paged.Client(harvest.Credentials{Tokens: b.tokens(i % 2), AccountID: sandboxtest.AccountID, UserID: sandboxtest.UserID}, harvest.Background)
+		all.Go(func() {
+			seen, count := map[int64]bool{}, 0
+			for page, err := range client.EntryPages(t.Context(), ledger.EntryFilter{}) {
+				if err != nil {
+					t.Errorf("import %d, page %d: %v", i, count+1, err)
+					return
+				}
+				for _, e := range page.Entries {
+					if seen[e.ID] {
+						t.Errorf("import %d: entry %d twice", i, e.ID)
+					}
+					seen[e.ID] = true
+				}
+				if count++; count == pages/2 {
+					expire.Do(func() { b.sandbox.Advance(t, 15*24*time.Hour) })
+				}
+			}
+			if len(seen) != mine || count != pages {
+				t.Errorf("import %d: %d entries on %d pages, want %d on %d", i, len(seen), count, mine, pages)
+			}
+		})
+	}
+	all.Wait()
+	if n := b.refreshes(); n != 1 {
+		t.Errorf("%d calls", n)
+	}
+}
+
 // Harvest can say neither yes nor no: it is left alone for a time, and the old
 // token is used for as long as it lives.
 func TestRenewalPauses(t *testing.T) {

@@ -88,6 +88,7 @@ func (h *oauthHandler) callback(w http.ResponseWriter, r *http.Request) error {
 		return h.redirect(w, r, views.LoginURL(views.HarvestPath)) // without the code
 	}
 	query, login := r.URL.Query(), h.login(r)
+	r.URL.RawQuery = "" // pages of errors may say where they are
 	verifier, err := h.store.TakeOAuth(r.Context(), login, ledger.Secret(query.Get("state")), h.now())
 	if errors.Is(err, planner.ErrNotFound) {
 		return h.back(w, r, loginUnknown)

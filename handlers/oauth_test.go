@@ -440,6 +440,30 @@ func TestOAuthReconnect(t *testing.T) {
 	}
 }
 
+// Our own mistakes are not told as Harvest's, and their page does not repeat
+// what came with the request.
+func TestOAuthBroken(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *Deps) {
+		d.OAuth = &OAuth{
+			AuthorizeURL: func(state, _, _ string) string { return "https://id.example.com/?state=" + state },
+			Exchange: func(context.Context, string, string, string) (ledger.TokenPair, error) {
+				return ledger.TokenPair{}, errors.New("out of order")
+			},
+		}
+	})
+	b.ida()
+	ida := b.loggedIn(idaEmail)
+	_, state, _ := strings.Cut(ida.post("/settings/harvest/oauth", nil).location(), "state=")
+	got := ida.get("/settings/harvest/callback?code=canary-code&state=" + state)
+	if got.status != http.StatusInternalServerError || strings.Contains(got.body, "out of order") {
+		t.Errorf("status %d: %s", got.status, got.body)
+	}
+	if strings.Contains(got.body, "canary-code") || strings.Contains(got.body, state) || strings.Contains(b.log.String(), "canary-code") {
+		t.Error("the page or the log repeats the code or the state")
+	}
+}
+
 // An installation that Harvest does not know says so to its users.
 func TestOAuthUnregistered(t *testing.T) {
 	t.Parallel()
