@@ -333,6 +333,8 @@ func TestPushRevoked(t *testing.T) {
 	}
 }
 
+func notFound(f *sandboxtest.Fault) { f.Status = http.StatusNotFound }
+
 // TestPushChange is TestPushTrouble for updates and deletes of an entry that
 // is in Harvest.
 func TestPushChange(t *testing.T) {
@@ -365,6 +367,18 @@ func TestPushChange(t *testing.T) {
 		}, {
 			name: "delete, deleted in Harvest", cleared: true, want: ledger.Done, wantStory: "send gone", wantCalls: 1,
 			arm: func(t *testing.T, b *bench, id int64) { b.sandbox.WebDelete(t, id) },
+		}, {
+			name: "update, not found for a moment", want: ledger.Done, wantStory: "send refused, send applied", wantCalls: 2,
+			arm: func(t *testing.T, b *bench, _ int64) { b.fault(t, "PATCH", entriesPath, sandbox.FaultStatus, 1, notFound) },
+		}, {
+			name: "delete, not found for a moment", cleared: true, want: ledger.Done, wantStory: "send refused, send applied", wantCalls: 2,
+			arm: func(t *testing.T, b *bench, _ int64) { b.fault(t, "DELETE", entriesPath, sandbox.FaultStatus, 1, notFound) },
+		}, {
+			name: "update, request lost, and then not found for a moment", want: ledger.Done, wantStory: "send unknown, look absent, send applied", wantCalls: 2,
+			arm: func(t *testing.T, b *bench, _ int64) {
+				b.fault(t, "PATCH", entriesPath, sandbox.FaultDropBefore, 1, nil)
+				b.fault(t, "GET", entriesPath, sandbox.FaultStatus, 1, notFound)
+			},
 		}, {
 			name: "update, request lost and changed in Harvest", want: ledger.Conflict, wantStory: "send unknown, look changed", wantCalls: 1,
 			arm: func(t *testing.T, b *bench, id int64) {

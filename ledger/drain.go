@@ -225,9 +225,9 @@ func (d *drain) lookForCreate(ctx context.Context, w Write, inDoubt bool) (findi
 func (d *drain) lookForChange(ctx context.Context, w Write) (finding, error) {
 	remote, err := d.remote.Entry(ctx, w.RemoteID)
 	if isNotFound(err) {
-		if err := d.checkAccount(ctx); err != nil {
-			return finding{}, err
-		}
+		remote, err = d.askAgain(ctx, w.RemoteID)
+	}
+	if errors.Is(err, errGone) {
 		if w.Op == OpDelete {
 			return finding{outcome: OutcomeFound, gone: true}, nil
 		}
@@ -246,11 +246,22 @@ func (d *drain) lookForChange(ctx context.Context, w Write) (finding, error) {
 	}
 }
 
-// checkAccount is asked before any "not found" is believed: a wrong account or
-// lost access answers the same.
-func (d *drain) checkAccount(ctx context.Context) error {
-	_, err := d.remote.Account(ctx)
-	return err
+// errGone: Harvest has no such entry, and the account is the right one.
+var errGone = errors.New("gone from Harvest")
+
+// askAgain returns an entry that Harvest said it does not have, or [errGone]. A
+// wrong account or lost access answers the same, so the account is asked for
+// first. That it is well now does not prove that it was then, so the entry is
+// asked for once more.
+func (d *drain) askAgain(ctx context.Context, id int64) (RemoteEntry, error) {
+	if _, err := d.remote.Account(ctx); err != nil {
+		return RemoteEntry{}, err
+	}
+	entry, err := d.remote.Entry(ctx, id)
+	if isNotFound(err) {
+		err = errGone
+	}
+	return entry, err
 }
 
 // send commits the intent, makes the call, and commits what came of it.
@@ -275,15 +286,20 @@ func (d *drain) send(ctx context.Context, w Write) (goOn bool, err error) {
 		return true, d.box.Settle(ctx, w, Result{State: Done, Attempt: attempt, Remote: remote, Gone: gone})
 	}
 	if isNotFound(err) && w.Op != OpCreate {
-		if accountErr := d.checkAccount(ctx); accountErr != nil {
-			return d.mayGoOn(accountErr), d.failed(ctx, w, Retry, attempt, accountErr)
+		_, again := d.askAgain(ctx, w.RemoteID)
+		switch {
+		case errors.Is(again, errGone):
+			result := Result{State: Conflict, Attempt: attempt, Gone: true}
+			result.Attempt.Outcome = OutcomeGone
+			if w.Op == OpDelete {
+				result.State = Done
+			}
+			return true, d.box.Settle(ctx, w, result)
+		case again != nil:
+			err = again
 		}
-		result := Result{State: Conflict, Attempt: attempt, Gone: true}
-		result.Attempt.Outcome = OutcomeGone
-		if w.Op == OpDelete {
-			result.State = Done
-		}
-		return true, d.box.Settle(ctx, w, result)
+		// It is there, or nobody knows. Refused it was in any case.
+		return d.mayGoOn(err), d.failed(ctx, w, Retry, attempt, err)
 	}
 	state := Uncertain
 	var call *CallError
