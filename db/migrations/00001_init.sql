@@ -111,12 +111,14 @@ create table assignments (
     primary key (user_id, project_id, task_id)
 );
 
--- The mirror of Harvest's time entries. Deleted ones are kept, marked.
+-- The mirror of Harvest's time entries. Deleted ones are kept, marked. There are
+-- no foreign keys: the merge takes user, project and task from the tables that
+-- they name, and checking each row again takes longer than storing it.
 create table time_entries (
-    user_id         bigint not null references users on delete cascade,
+    user_id         bigint not null,
     harvest_id      bigint not null,
-    project_id      bigint not null,                                      -- no foreign keys: the merge takes them from the tables that they
-    task_id         bigint not null,                                      -- name, and checking each row again costs half of an import
+    project_id      bigint not null,
+    task_id         bigint not null,
     spent_date      date not null,
     hours           int not null,                                         -- hundredths of an hour
     notes           text not null default '',
@@ -133,6 +135,14 @@ create table time_entries (
     primary key (user_id, harvest_id)
 );
 create index time_entries_date on time_entries (user_id, spent_date);
+-- +goose StatementBegin
+create function forget_time_entries() returns trigger language plpgsql as $$
+begin
+    delete from time_entries where user_id = old.id;
+    return null;
+end $$;
+-- +goose StatementEnd
+create trigger forget_time_entries after delete on users for each row execute function forget_time_entries();
 create index time_entries_reference on time_entries (user_id, reference_id) where reference_id <> '';
 
 -- The plan as it stands. A cell without time and note has no row.
@@ -300,3 +310,4 @@ create table audit_events (
 -- +goose Down
 drop table audit_events, api_gates, sync_runs, write_attempts, writes, pushed_entries, week_rows, plan_events, cells,
     time_entries, assignments, tasks, projects, clients, harvest_connections, api_tokens, login_throttles, sessions, users;
+drop function forget_time_entries;
