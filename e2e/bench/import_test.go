@@ -67,7 +67,7 @@ func BenchmarkImport(b *testing.B) {
 	rewritten := -1
 	var requests int
 	once(b, func() {
-		var floor, stage, again, whole []float64
+		var floor, merge, stage, again, whole []float64
 		for range 3 {
 			floor = append(floor, perSecond(func() { p.copyRows(entries) }))
 			empty()
@@ -75,35 +75,34 @@ func BenchmarkImport(b *testing.B) {
 			before := p.rowVersions()
 			again = append(again, save())
 			rewritten = p.rowVersions() - before
+			merge = append(merge, perSecond(func() { p.mergeRows(entries) }))
 			empty()
 			p.sandbox.ForgetRequests(b)
+			p.exec("delete from api_gates") // each import finds the pace unused, as a first one does
 			whole = append(whole, pull())
 			requests = len(p.sandbox.Requests(b))
 		}
 		for _, figure := range []struct {
-			name, aim string
-			perSecond []float64
-			least     float64
-			met       bool
+			name, metric, aim string
+			perSecond         []float64
+			beside            string
+			floor             []float64
+			least             float64
+			met               bool
 		}{
-			{"upsert, rows new", ">= 0.50", stage, 0.5, true},
-			{fmt.Sprintf("upsert, unchanged, %d rows rewritten", rewritten), ">= 0.70, none rewritten", again, 0.7, rewritten == 0},
-			{fmt.Sprintf("import of %d, %d requests", len(entries), requests), ">= 0.30", whole, 0.3, true},
+			{"upsert, rows new", "upsert-ratio", ">= 0.50", stage, "COPY", floor, 0.5, true},
+			{fmt.Sprintf("upsert, unchanged, %d rows rewritten", rewritten), "unchanged-ratio", ">= 0.70, none rewritten", again, "COPY", floor, 0.7, rewritten == 0},
+			{fmt.Sprintf("import of %d, %d requests", len(entries), requests), "import-ratio", ">= 0.30", whole, "COPY", floor, 0.3, true},
+			{"the same", "import-merge-ratio", ">= 0.50", whole, "COPY and merge", merge, 0.5, true},
 		} {
-			ratios := make([]float64, len(floor))
-			for i := range floor {
-				ratios[i] = figure.perSecond[i] / floor[i]
+			ratios := make([]float64, len(figure.floor))
+			for i := range figure.floor {
+				ratios[i] = figure.perSecond[i] / figure.floor[i]
 			}
 			ratio := median(ratios)
-			table.add(figure.name, rate(median(figure.perSecond)), "COPY "+rate(median(append([]float64(nil), floor...))), ratioOf(ratio), figure.aim, figure.met && ratio >= figure.least)
-			switch figure.least {
-			case 0.5:
-				b.ReportMetric(ratio, "upsert-ratio")
-			case 0.7:
-				b.ReportMetric(ratio, "unchanged-ratio")
-			default:
-				b.ReportMetric(ratio, "import-ratio")
-			}
+			beside := figure.beside + " " + rate(median(append([]float64(nil), figure.floor...)))
+			table.add(figure.name, rate(median(figure.perSecond)), beside, ratioOf(ratio), figure.aim, figure.met && ratio >= figure.least)
+			b.ReportMetric(ratio, figure.metric)
 		}
 		b.ReportMetric(float64(requests), "requests")
 		b.ReportMetric(float64(rewritten), "rewritten")
@@ -130,8 +129,22 @@ func (p *program) rowVersions() int {
 	return queryOne[int](p, "select coalesce(sum(xmin::text::bigint % 1000003 + hashtext(ctid::text) % 1000), 0) from time_entries")
 }
 
-// copyRows is the floor: COPY into a temporary table of the twenty columns that an entry is staged in.
-func (p *program) copyRows(entries []ledger.RemoteEntry) {
+// copyRows is the first floor: COPY into a temporary table of the twenty columns that an entry is staged in.
+func (p *program) copyRows(entries []ledger.RemoteEntry) { p.copyInto(entries, "") }
+
+// mergeRows is the second floor: the same, and one merge of all rows at once into a table with a key.
+func (p *program) mergeRows(entries []ledger.RemoteEntry) {
+	p.exec("create table if not exists floor_mirror (like time_entries including constraints including indexes)")
+	p.exec("truncate floor_mirror")
+	p.copyInto(entries, `insert into floor_mirror as t (user_id, harvest_id, project_id, task_id, spent_date, hours, notes, is_locked,
+			locked_reason, approval_status, is_billed, is_running, billable, reference_id, created_at, updated_at)
+		select 1, harvest_id, project_id, task_id, spent_date, hours, notes, is_locked,
+			locked_reason, approval_status, is_billed, is_running, billable, reference_id, created_at, updated_at
+		from floor_entries
+		on conflict (user_id, harvest_id) do update set hours = excluded.hours where t.hours is distinct from excluded.hours`)
+}
+
+func (p *program) copyInto(entries []ledger.RemoteEntry, then string) {
 	ctx := p.ctx()
 	err := pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `create temporary table floor_entries (
@@ -155,6 +168,9 @@ func (p *program) copyRows(entries []ledger.RemoteEntry) {
 		}))
 		if err == nil && int(n) != len(entries) {
 			err = errors.New("rows are missing")
+		}
+		if err == nil && then != "" {
+			_, err = tx.Exec(ctx, then)
 		}
 		return err
 	})
