@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 	}
 	for name, value := range map[string]string{
 		"test.parallel":    "16", // these tests wait for leases and deadlines more than they work
-		"rapid.checks":     "12", // each has a database and a Harvest to ask
+		"rapid.checks":     "8",  // each has a database and a Harvest to ask
 		"rapid.nofailfile": "true",
 	} {
 		if err := flag.Set(name, value); err != nil { // the command line comes later and wins
@@ -143,6 +143,8 @@ type bench struct {
 	*site
 	url          string // of the database
 	sandbox      *sandboxtest.Sandbox
+	token        ledger.Secret
+	harvestUser  int64
 	userID       int64
 	connectionID int64
 	week         planner.Week
@@ -154,15 +156,20 @@ type bench struct {
 type benchOptions struct {
 	seed     string
 	harvest  string // another address than the sandbox's
+	jonas    bool   // he is connected, not Ida
 	gate     bool   // with the gate to Harvest, whose breaker waits for seconds
 	pageSize int
 }
 
-// setUp connects Ida to a sandbox and reads her assignments, but not her entries.
+// setUp connects Ida, or Jonas, to a sandbox and reads the assignments, but not
+// the entries.
 func setUp(t *testing.T, o benchOptions) *bench {
 	t.Helper()
 	ctx := t.Context()
-	b := &bench{url: dbtest.URL(t), sandbox: sandboxtest.Start(t, o.seed)}
+	b := &bench{url: dbtest.URL(t), sandbox: sandboxtest.Start(t, o.seed), token: sandboxtest.Token, harvestUser: sandboxtest.UserID}
+	if o.jonas {
+		b.token, b.harvestUser = sandboxtest.MemberToken, sandboxtest.MemberUserID
+	}
 	b.sandbox.Switch(t, map[string]any{"limits": map[string]any{"general": 0}})
 	cfg := harvest.Config{BaseURL: b.sandbox.URL, PageSize: o.pageSize}
 	if o.gate {
@@ -200,7 +207,7 @@ func setUp(t *testing.T, o benchOptions) *bench {
 		t.Fatal(err)
 	}
 	defer direct.Close()
-	client := direct.Client(harvest.Credentials{Tokens: ledger.StaticToken(sandboxtest.Token), AccountID: sandboxtest.AccountID, UserID: sandboxtest.UserID}, harvest.Interactive)
+	client := direct.Client(harvest.Credentials{Tokens: ledger.StaticToken(b.token), AccountID: sandboxtest.AccountID, UserID: b.harvestUser}, harvest.Interactive)
 	assignments, err := client.Assignments(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -221,16 +228,16 @@ func setUp(t *testing.T, o benchOptions) *bench {
 	return b
 }
 
-// connect stores Ida's token, as if she had just entered it.
+// connect stores the token, as if it had just been entered.
 func (b *bench) connect(t *testing.T) {
 	t.Helper()
 	account := ledger.Account{
-		AccountID: sandboxtest.AccountID, UserID: sandboxtest.UserID, CompanyName: "Ida Berg Studio", UserName: "Ida Berg",
+		AccountID: sandboxtest.AccountID, UserID: b.harvestUser, CompanyName: "Ida Berg Studio", UserName: "Ida Berg",
 		BaseURI: "https://idaberg.harvestapp.com", TimeZone: "Europe/Copenhagen", WeekStart: time.Monday, Clock: "24h",
 		DurationFormat: planner.HoursMinutes, WeeklyCapacity: 2250, CompanyVisible: true,
 	}
 	err := b.store.InTx(t.Context(), func(tx *db.Tx) (err error) {
-		b.connectionID, err = tx.Connect(t.Context(), b.userID, sandboxtest.Token, account)
+		b.connectionID, err = tx.Connect(t.Context(), b.userID, b.token, account)
 		return err
 	})
 	if err != nil {

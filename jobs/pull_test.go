@@ -19,13 +19,13 @@ import (
 	"furrow/planner"
 )
 
-// asInHarvest compares the mirror with Ida's entries of the year.
+// asInHarvest compares the mirror with the user's entries of the year.
 func (b *bench) asInHarvest(t *testing.T) {
 	t.Helper()
 	want := map[int64]string{}
 	from := planner.DateOf(planner.DateOf(time.Now()).Time().AddDate(-1, 0, 0)).String()
 	for _, e := range b.sandbox.State(t).Entries() {
-		if e.User.ID != sandboxtest.UserID || e.SpentDate < from {
+		if e.User.ID != b.harvestUser || e.SpentDate < from {
 			continue
 		}
 		notes := ""
@@ -250,9 +250,11 @@ func TestPullWindowInterrupted(t *testing.T) {
 // deletion is seen all the same.
 func TestPullOfAnEmptyAccount(t *testing.T) {
 	t.Parallel()
-	b := setUp(t, benchOptions{})
+	b := setUp(t, benchOptions{jonas: true}) // he has few to delete
 	for _, e := range b.sandbox.State(t).Entries() {
-		b.sandbox.WebDelete(t, e.ID)
+		if e.User.ID == b.harvestUser {
+			b.sandbox.WebDelete(t, e.ID)
+		}
 	}
 	b.run(t, b.work())
 	if run := b.pulled(t); run.State != ledger.RunDone || run.Entries != 0 {
