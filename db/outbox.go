@@ -152,12 +152,18 @@ func (tx *Tx) settleEntry(ctx context.Context, row dbgen.WriteSettleRow, w ledge
 		if _, err := tx.mergeEntries(ctx, row.UserID, []ledger.RemoteEntry{*r.Remote}); err != nil {
 			return fmt.Errorf("mirror entry %d: %w", r.Remote.ID, err)
 		}
-		if r.State == ledger.Done {
-			hours := int32(r.Remote.Hours)
-			return tx.q.PushedAgree(ctx, dbgen.PushedAgreeParams{
-				ID: row.PushedEntryID, RemoteID: &r.Remote.ID, Hours: &hours, Notes: &r.Remote.Notes, UpdatedAt: &r.Remote.UpdatedAt,
-			})
+		agreed := r.Remote.Entry()
+		switch {
+		case r.State == ledger.Done:
+		case r.State == ledger.Conflict && w.Op == ledger.OpCreate:
+			agreed = w.Entry // it was made as we said, and changed by somebody since
+		default:
+			return nil
 		}
+		hours := int32(agreed.Hours)
+		return tx.q.PushedAgree(ctx, dbgen.PushedAgreeParams{
+			ID: row.PushedEntryID, RemoteID: &r.Remote.ID, Hours: &hours, Notes: &agreed.Notes, UpdatedAt: &r.Remote.UpdatedAt,
+		})
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -161,11 +162,15 @@ func TestRandomFaults(t *testing.T) {
 				confirm()
 			},
 			"break": func(rt *rapid.T) {
-				b.sandbox.Fault(t, sandboxtest.Fault{
+				f := sandboxtest.Fault{
 					Match: sandboxtest.Match{Method: rapid.SampledFrom([]string{"POST", "POST", "PATCH", "DELETE", "GET"}).Draw(rt, "method"), Path: entriesPath},
 					Fault: rapid.SampledFrom(faults).Draw(rt, "fault"), Times: rapid.IntRange(1, 2).Draw(rt, "times"),
-					Status: rapid.SampledFrom([]int{500, 503, 429, 408}).Draw(rt, "status"), RetryAfter: 1,
-				})
+					Status: rapid.SampledFrom([]int{500, 503, 408}).Draw(rt, "status"),
+				}
+				if f.Fault == sandbox.FaultStatus && rapid.Bool().Draw(rt, "limit") {
+					f.Status, f.RetryAfter = http.StatusTooManyRequests, 1 // never of what was applied
+				}
+				b.sandbox.Fault(t, f)
 			},
 			"drain": func(rt *rapid.T) {
 				b.lives(t, rapid.SampledFrom(steps).Draw(rt, "dies"), rapid.IntRange(0, 2).Draw(rt, "after"))

@@ -369,10 +369,14 @@ func TestPushChange(t *testing.T) {
 			arm: func(t *testing.T, b *bench, id int64) { b.sandbox.WebDelete(t, id) },
 		}, {
 			name: "update, not found for a moment", want: ledger.Done, wantStory: "send refused, send applied", wantCalls: 2,
-			arm: func(t *testing.T, b *bench, _ int64) { b.fault(t, "PATCH", entriesPath, sandbox.FaultStatus, 1, notFound) },
+			arm: func(t *testing.T, b *bench, _ int64) {
+				b.fault(t, "PATCH", entriesPath, sandbox.FaultStatus, 1, notFound)
+			},
 		}, {
 			name: "delete, not found for a moment", cleared: true, want: ledger.Done, wantStory: "send refused, send applied", wantCalls: 2,
-			arm: func(t *testing.T, b *bench, _ int64) { b.fault(t, "DELETE", entriesPath, sandbox.FaultStatus, 1, notFound) },
+			arm: func(t *testing.T, b *bench, _ int64) {
+				b.fault(t, "DELETE", entriesPath, sandbox.FaultStatus, 1, notFound)
+			},
 		}, {
 			name: "update, request lost, and then not found for a moment", want: ledger.Done, wantStory: "send unknown, look absent, send applied", wantCalls: 2,
 			arm: func(t *testing.T, b *bench, _ int64) {
@@ -443,6 +447,57 @@ func TestPushChange(t *testing.T) {
 			b.confirm(t, nil)
 			b.settled(t, ledger.Done, ledger.Conflict)
 			b.exactlyAsPlanned(t)
+		})
+	}
+}
+
+// TestPushAfterRestore: the database comes from a backup of before the push, so
+// that Harvest has an entry of ours that nobody here knows of, and the plan has
+// changed since. It is found, and brought to what is meant; unless somebody has
+// changed it in Harvest, who is not overwritten unasked.
+func TestPushAfterRestore(t *testing.T) {
+	t.Parallel()
+	for _, touched := range []bool{false, true} {
+		t.Run("touched "+strconv.FormatBool(touched), func(t *testing.T) {
+			t.Parallel()
+			b := setUp(t, benchOptions{})
+			b.plan(t, b.cell(0, 1), 75, "Grid and type")
+			b.confirm(t, nil)
+			b.drain(t)
+			if touched {
+				b.sandbox.Advance(t, time.Minute)
+				b.sandbox.WebUpdate(t, b.last(t).RemoteID, map[string]any{"notes": "by hand"})
+			}
+			for _, statement := range []string{
+				"update writes set state = 'pending', remote_id = null, finished_at = null, sent_at = null, attempts = 0",
+				"update pushed_entries set remote_id = null, agreed_hours = null, agreed_notes = null, agreed_updated_at = null",
+				"delete from time_entries",
+			} {
+				if _, err := b.pool.Exec(t.Context(), statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.plan(t, b.cell(0, 1), 90, "Grid and type, more")
+			b.confirm(t, nil)
+			b.run(t, b.work())
+			if touched {
+				b.settled(t, ledger.Conflict, ledger.Superseded)
+				plan, err := b.store.WeekPlan(t.Context(), b.userID, b.week)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c := plan.Rows[0].Cells[1]
+				lines := plan.PushLines(nil, b.week.End())
+				if c.Mark() != ledger.MarkChanged || c.Ours.RemoteNotes != "by hand" || c.Others != 0 || len(lines) != 1 || lines[0].Ticked || lines[0].Action != ledger.LineUpdate {
+					t.Errorf("cell %+v %+v, lines %+v", c, c.Ours, lines)
+				}
+				b.confirm(t, nil)
+			}
+			waitFor(t, "the write", func() bool { return b.last(t).State == ledger.Done })
+			b.exactlyAsPlanned(t)
+			if posts, patches := b.posts(t), b.calls(t, http.MethodPatch, entriesPath); posts != 1 || patches != 1 {
+				t.Errorf("%d creates and %d updates, want 1 and 1", posts, patches)
+			}
 		})
 	}
 }

@@ -125,7 +125,7 @@ func (d *drain) handle(ctx context.Context, w Write) (goOn bool, err error) {
 		}
 	}
 	if inDoubt || w.Op == OpCreate {
-		send, goOn, err := d.look(ctx, w, inDoubt)
+		send, goOn, err := d.look(ctx, &w, inDoubt)
 		if err != nil || !send {
 			return goOn, err
 		}
@@ -134,17 +134,19 @@ func (d *drain) handle(ctx context.Context, w Write) (goOn bool, err error) {
 }
 
 // look asks Harvest whether it already has w. send is true if it provably does
-// not, and w may be sent.
-func (d *drain) look(ctx context.Context, w Write, inDoubt bool) (send, goOn bool, err error) {
+// not, and w may be sent. A create of which Harvest has an earlier version
+// becomes a change of that.
+func (d *drain) look(ctx context.Context, w *Write, inDoubt bool) (send, goOn bool, err error) {
 	started := time.Now()
 	// The lease was renewed with the finding of w, and must outlast the look.
 	lookCtx, cancel := context.WithTimeout(ctx, d.timing.Lease-d.timing.Margin)
 	defer cancel()
 	var finding finding
 	if w.Op == OpCreate {
-		finding, err = d.lookForCreate(lookCtx, w, inDoubt)
+		w.RemoteID, w.Base = 0, nil
+		finding, err = d.lookForCreate(lookCtx, *w, inDoubt)
 	} else {
-		finding, err = d.lookForChange(lookCtx, w)
+		finding, err = d.lookForChange(lookCtx, *w)
 	}
 	attempt := Attempt{Action: ActionLook, Latency: time.Since(started)}
 	if ctx.Err() != nil {
@@ -156,7 +158,7 @@ func (d *drain) look(ctx context.Context, w Write, inDoubt bool) (send, goOn boo
 		if !inDoubt {
 			state = Retry
 		}
-		return false, d.mayGoOn(err), d.failed(ctx, w, state, attempt, err)
+		return false, d.mayGoOn(err), d.failed(ctx, *w, state, attempt, err)
 	}
 	attempt.Outcome = finding.outcome
 	result := Result{Attempt: attempt, Remote: finding.remote, Gone: finding.gone}
@@ -165,6 +167,16 @@ func (d *drain) look(ctx context.Context, w Write, inDoubt bool) (send, goOn boo
 		result.State = Done
 	case OutcomeChanged, OutcomeGone:
 		result.State = Conflict
+	case outcomeEarlier:
+		w.RemoteID = finding.remote.ID
+		w.Base = &Base{Hours: finding.remote.Hours, Notes: finding.remote.Notes, UpdatedAt: finding.remote.UpdatedAt}
+		if inDoubt {
+			result.State, result.Attempt.Outcome = Pending, OutcomeFound
+			if err := d.box.Settle(ctx, *w, result); err != nil {
+				return false, false, err
+			}
+		}
+		return true, true, nil
 	default:
 		if !inDoubt {
 			return true, true, nil // the plain look before a create needs no line of history
@@ -172,16 +184,21 @@ func (d *drain) look(ctx context.Context, w Write, inDoubt bool) (send, goOn boo
 		if w.Op == OpCreate && w.Lookups == 0 {
 			// The filter may lag behind: one empty look-up is not yet a proof.
 			result.State, result.Lookups, result.Wait = Uncertain, 1, d.timing.LookAgain
-			return false, true, d.box.Settle(ctx, w, result)
+			return false, true, d.box.Settle(ctx, *w, result)
 		}
 		result.State = Pending
-		if err := d.box.Settle(ctx, w, result); err != nil {
+		if err := d.box.Settle(ctx, *w, result); err != nil {
 			return false, false, err
 		}
 		return true, true, nil
 	}
-	return false, true, d.box.Settle(ctx, w, result)
+	return false, true, d.box.Settle(ctx, *w, result)
 }
+
+// outcomeEarlier: Harvest has an earlier version of an entry of ours, as we
+// made it: the database is a restored one, or Harvest took a create that it had
+// seemed to refuse, and the plan has changed since.
+const outcomeEarlier OutcomeKind = "earlier"
 
 // finding is what a look-up saw.
 type finding struct {
@@ -199,7 +216,7 @@ func (d *drain) lookForCreate(ctx context.Context, w Write, inDoubt bool) (findi
 		return finding{}, err
 	}
 	if len(found) > 0 {
-		return finding{outcome: OutcomeFound, remote: &found[0]}, nil
+		return foundFor(w, found[0]), nil
 	}
 	if !inDoubt || w.Lookups == 0 {
 		return finding{outcome: OutcomeAbsent}, nil
@@ -215,11 +232,24 @@ func (d *drain) lookForCreate(ctx context.Context, w Write, inDoubt bool) (findi
 		for _, remote := range page.Entries {
 			alike := remote.ReferenceID == "" && remote.Entry() == w.Entry && remote.CreatedAt.After(w.SentAt.Add(-clockSkew))
 			if alike || remote.Is(w.Reference) {
-				return finding{outcome: OutcomeFound, remote: &remote}, nil
+				return foundFor(w, remote), nil
 			}
 		}
 	}
 	return finding{outcome: OutcomeAbsent}, nil
+}
+
+// foundFor compares an entry that carries the reference of a create with what
+// the create says.
+func foundFor(w Write, remote RemoteEntry) finding {
+	switch {
+	case remote.Hours == w.Entry.Hours && remote.Notes == w.Entry.Notes:
+		return finding{outcome: OutcomeFound, remote: &remote}
+	case remote.UpdatedAt.After(remote.CreatedAt):
+		return finding{outcome: OutcomeChanged, remote: &remote}
+	default:
+		return finding{outcome: outcomeEarlier, remote: &remote}
+	}
 }
 
 func (d *drain) lookForChange(ctx context.Context, w Write) (finding, error) {
@@ -285,7 +315,7 @@ func (d *drain) send(ctx context.Context, w Write) (goOn bool, err error) {
 		attempt.Outcome = OutcomeApplied
 		return true, d.box.Settle(ctx, w, Result{State: Done, Attempt: attempt, Remote: remote, Gone: gone})
 	}
-	if isNotFound(err) && w.Op != OpCreate {
+	if isNotFound(err) && w.RemoteID != 0 {
 		_, again := d.askAgain(ctx, w.RemoteID)
 		switch {
 		case errors.Is(again, errGone):
@@ -316,14 +346,14 @@ func (d *drain) send(ctx context.Context, w Write) (goOn bool, err error) {
 }
 
 func (d *drain) call(ctx context.Context, w Write) (remote *RemoteEntry, gone bool, err error) {
-	switch w.Op {
-	case OpCreate:
+	switch {
+	case w.Op == OpCreate && w.RemoteID == 0:
 		entry, err := d.remote.CreateEntry(ctx, w.Entry, w.Reference, w.Permalink)
 		return &entry, false, err
-	case OpUpdate:
+	case w.Op == OpCreate, w.Op == OpUpdate:
 		entry, err := d.remote.UpdateEntry(ctx, w.RemoteID, w.changes())
 		return &entry, false, err
-	case OpDelete:
+	case w.Op == OpDelete:
 		return nil, true, d.remote.DeleteEntry(ctx, w.RemoteID)
 	default:
 		return nil, false, fmt.Errorf("unknown operation %q", w.Op)
