@@ -199,7 +199,7 @@ func lineSentence(l ledger.Line) string {
 	case ledger.LineGone:
 		return "It was deleted in Harvest. Tick it to make it anew."
 	case ledger.LineTakenBack:
-		return "It has not been sent yet, so it is only taken back here."
+		return "Harvest does not have it, so it is only taken back here."
 	case ledger.LineFuture: // the day says so, once for all its lines
 	}
 	return ""

@@ -156,7 +156,7 @@ func (c Cell) clearedLine(line Line) (Line, bool) {
 	switch {
 	case w != nil && !w.State.Finished() && (w.Op == OpDelete || !w.State.replaceable()):
 		line.Action, line.Reason, line.Ticked, line.After = LineSkip, LineOnItsWay, false, line.Before
-	case !inHarvest && w != nil && w.State.replaceable():
+	case !inHarvest && w != nil && (w.State.replaceable() || w.State == Rejected):
 		line.Reason = LineTakenBack
 	case !inHarvest:
 		return line, false

@@ -120,6 +120,7 @@ func TestPushLines(t *testing.T) {
 
 		// Something went wrong.
 		{name: "refused", cell: ledger.Cell{Planned: 60, Note: "note", Ours: unsent(ledger.Rejected)}, want: &want{Action: "create", Reason: "refused", Detail: "Harvest's words", Ticked: true, After: 100, Hours: 100}},
+		{name: "refused, then cleared", cell: ledger.Cell{Ours: unsent(ledger.Rejected)}, want: &want{Action: "delete", Reason: "taken_back", Ticked: true}},
 		{name: "refused update", cell: ledger.Cell{Planned: 60, Note: "note", Ours: with(pushed(nil), ledger.OpUpdate, ledger.Rejected)}, want: &want{Action: "update", Reason: "refused", Detail: "Harvest's words", Ticked: true, Before: 100, After: 100, Hours: 100}},
 		{name: "refused delete", cell: ledger.Cell{Ours: with(pushed(nil), ledger.OpDelete, ledger.Rejected)}, want: &want{Action: "delete", Reason: "refused", Detail: "Harvest's words", Ticked: true, Before: 100}},
 		{name: "given up", cell: ledger.Cell{Planned: 60, Note: "note", Ours: unsent(ledger.Dropped)}, want: &want{Action: "create", Ticked: true, After: 100, Hours: 100}},

@@ -509,9 +509,10 @@ func (q *Queries) WriteSettle(ctx context.Context, arg WriteSettleParams) (Write
 }
 
 const WriteSupersede = `-- name: WriteSupersede :one
-update writes set state = 'superseded', finished_at = clock_timestamp()
-where pushed_entry_id = $1 and state in ('pending', 'retry', 'blocked')
-returning op
+update writes w set state = 'superseded', finished_at = clock_timestamp()
+where w.pushed_entry_id = $1 and w.state in ('pending', 'retry', 'blocked', 'rejected')
+  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id)
+returning w.op
 `
 
 // An earlier write of the entry that has provably not been applied gives way.

@@ -71,9 +71,10 @@ where connection_id = @connection_id and state in ('blocked', 'pending', 'retry'
 
 -- An earlier write of the entry that has provably not been applied gives way.
 -- name: WriteSupersede :one
-update writes set state = 'superseded', finished_at = clock_timestamp()
-where pushed_entry_id = @pushed_entry_id and state in ('pending', 'retry', 'blocked')
-returning op;
+update writes w set state = 'superseded', finished_at = clock_timestamp()
+where w.pushed_entry_id = @pushed_entry_id and w.state in ('pending', 'retry', 'blocked', 'rejected')
+  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id)
+returning w.op;
 
 -- name: WriteInFlight :one
 select exists (select from writes where pushed_entry_id = @pushed_entry_id and state in ('sending', 'uncertain'));
