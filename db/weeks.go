@@ -448,7 +448,7 @@ func (tx *Tx) EditCell(ctx context.Context, userID int64, edit CellEdit) (change
 
 func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit) (bool, error) {
 	id := edit.Cell
-	before, err := tx.lockCell(ctx, userID, id)
+	before, err := tx.lockCell(ctx, userID, id, edit.MutationID)
 	if err != nil {
 		return false, err
 	}
@@ -459,44 +459,42 @@ func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit) (bool, 
 	if edit.Note != nil {
 		note = *edit.Note
 	}
-	if minutes == before.Minutes && note == before.Note {
+	if before.StoredBefore || (minutes == before.Minutes && note == before.Note) {
 		return false, nil
-	}
-	done, err := tx.q.MutationDone(ctx, dbgen.MutationDoneParams{UserID: userID, MutationID: edit.MutationID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date})
-	if err != nil || done {
-		return false, err
 	}
 	if before.Version > edit.Seen {
 		return false, planner.ErrConflict
 	}
-	version, err := tx.q.PlanEventAdd(ctx, dbgen.PlanEventAddParams{
+	err = tx.q.CellStore(ctx, dbgen.CellStoreParams{
 		UserID: userID, Kind: "edit", MutationID: edit.MutationID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date,
 		MinutesBefore: before.Minutes, MinutesAfter: minutes, NoteBefore: before.Note, NoteAfter: note,
 	})
-	if err != nil {
-		return false, err
-	}
-	if minutes == 0 && note == "" {
-		err = tx.q.CellClear(ctx, dbgen.CellClearParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date})
-	} else {
-		err = tx.q.CellSet(ctx, dbgen.CellSetParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date, Minutes: minutes, Note: note, Version: version})
-	}
 	return err == nil, err
 }
 
 // lockCell returns the plan of a cell, which nobody else changes before the end
-// of the transaction.
-func (tx *Tx) lockCell(ctx context.Context, userID int64, id ledger.CellID) (dbgen.CellReadRow, error) {
-	if _, err := tx.q.CellLock(ctx, dbgen.CellLockParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID}); err != nil {
-		return dbgen.CellReadRow{}, notFound(err)
-	}
-	return tx.q.CellRead(ctx, dbgen.CellReadParams{UserID: userID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date})
+// of the transaction, and whether a mutation has been stored there. Both
+// statements go in one round trip; the second one sees what was committed while
+// the first one waited.
+func (tx *Tx) lockCell(ctx context.Context, userID int64, id ledger.CellID, mutationID string) (row dbgen.CellReadRow, err error) {
+	var batch pgx.Batch
+	lock := batch.Queue(dbgen.CellLock, id.TaskID, userID, id.ProjectID)
+	lock.QueryRow(func(row pgx.Row) error {
+		var project int64
+		return row.Scan(&project)
+	})
+	read := batch.Queue(dbgen.CellRead, id.TaskID, id.Date, mutationID, userID, id.ProjectID)
+	read.Query(func(rows pgx.Rows) error {
+		row, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[dbgen.CellReadRow])
+		return err
+	})
+	return row, notFound(tx.SendBatch(ctx, &batch).Close())
 }
 
 // CellNow returns the plan of a cell as it stands in the transaction, locked
 // until its end.
 func (tx *Tx) CellNow(ctx context.Context, userID int64, cell ledger.CellID) (ledger.Cell, error) {
-	row, err := tx.lockCell(ctx, userID, cell)
+	row, err := tx.lockCell(ctx, userID, cell, "")
 	if err != nil {
 		return ledger.Cell{}, fmt.Errorf("cell %v of user %d: %w", cell, userID, err)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -111,26 +113,30 @@ func (h *weekHandler) storeCells(ctx context.Context, user db.User, week planner
 	conflicts := map[ledger.CellID]refusedCell{}
 	err := h.store.InTx(ctx, func(tx *db.Tx) error {
 		clear(conflicts) // the transaction may be run again
-		shown, err := tx.CellsAt(ctx, user.ID, week, typed.version)
-		if err != nil {
-			return err
-		}
-		for id, minutes := range typed.planned {
-			if was, changed := shown[id]; changed && sameText(format, was, minutes) {
-				continue // this form did not touch it; another one did
-			}
+		var shown map[ledger.CellID]planner.Minutes
+		// In order: two forms that lock the same rows in turn wait for each other.
+		for _, id := range slices.SortedFunc(maps.Keys(typed.planned), ledger.CellID.Compare) {
+			minutes := typed.planned[id]
 			_, err := tx.EditCell(ctx, user.ID, db.CellEdit{Cell: id, Planned: &minutes, MutationID: mutation, Seen: typed.version})
-			if errors.Is(err, planner.ErrConflict) {
-				now, err := tx.CellNow(ctx, user.ID, id)
+			if !errors.Is(err, planner.ErrConflict) {
 				if err != nil {
 					return err
 				}
-				conflicts[id] = conflictOf(format, typed.text[id], minutes, now.Planned)
 				continue
 			}
+			if shown == nil {
+				if shown, err = tx.CellsAt(ctx, user.ID, week, typed.version); err != nil {
+					return err
+				}
+			}
+			if was, changed := shown[id]; changed && sameText(format, was, minutes) {
+				continue // this form did not touch it; another one did
+			}
+			now, err := tx.CellNow(ctx, user.ID, id)
 			if err != nil {
 				return err
 			}
+			conflicts[id] = conflictOf(format, typed.text[id], minutes, now.Planned)
 		}
 		return nil
 	})

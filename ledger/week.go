@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"time"
 
 	"furrow/planner"
@@ -36,6 +37,11 @@ type RowID struct {
 type CellID struct {
 	RowID
 	Date planner.Date
+}
+
+// Compare orders cells by project, task and date, for [slices.SortFunc].
+func (c CellID) Compare(other CellID) int {
+	return cmp.Or(cmp.Compare(c.ProjectID, other.ProjectID), cmp.Compare(c.TaskID, other.TaskID), cmp.Compare(c.Date, other.Date))
 }
 
 // WeekPlan is everything a week's page shows, of one user.

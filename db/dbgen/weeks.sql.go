@@ -29,27 +29,6 @@ func (q *Queries) AssignmentExists(ctx context.Context, arg AssignmentExistsPara
 	return exists, err
 }
 
-const CellClear = `-- name: CellClear :exec
-delete from cells where user_id = $1 and project_id = $2 and task_id = $3 and date = $4
-`
-
-type CellClearParams struct {
-	UserID    int64
-	ProjectID int64
-	TaskID    int64
-	Date      planner.Date
-}
-
-func (q *Queries) CellClear(ctx context.Context, arg CellClearParams) error {
-	_, err := q.db.Exec(ctx, CellClear,
-		arg.UserID,
-		arg.ProjectID,
-		arg.TaskID,
-		arg.Date,
-	)
-	return err
-}
-
 const CellEntries = `-- name: CellEntries :many
 select e.harvest_id, e.hours, e.notes, (p.id is not null)::boolean as ours
 from time_entries e
@@ -132,23 +111,28 @@ const CellRead = `-- name: CellRead :one
 select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce((
     select max(e.id) from plan_events e
     where e.user_id = p.user_id and e.project_id = p.id and e.task_id = $1 and e.date = $2
-), 0)::bigint as version
+), 0)::bigint as version, exists (
+    select from plan_events e
+    where e.user_id = p.user_id and e.mutation_id = $3 and e.project_id = p.id and e.task_id = $1 and e.date = $2
+) as stored_before
 from projects p
 left join cells c on c.user_id = p.user_id and c.project_id = p.id and c.task_id = $1 and c.date = $2
-where p.user_id = $3 and p.id = $4
+where p.user_id = $4 and p.id = $5
 `
 
 type CellReadParams struct {
-	TaskID    int64
-	Date      planner.Date
-	UserID    int64
-	ProjectID int64
+	TaskID     int64
+	Date       planner.Date
+	MutationID string
+	UserID     int64
+	ProjectID  int64
 }
 
 type CellReadRow struct {
-	Minutes int32
-	Note    string
-	Version int64
+	Minutes      int32
+	Note         string
+	Version      int64
+	StoredBefore bool
 }
 
 // The version is that of the history: a cleared cell has no row to remember it.
@@ -156,40 +140,64 @@ func (q *Queries) CellRead(ctx context.Context, arg CellReadParams) (CellReadRow
 	row := q.db.QueryRow(ctx, CellRead,
 		arg.TaskID,
 		arg.Date,
+		arg.MutationID,
 		arg.UserID,
 		arg.ProjectID,
 	)
 	var i CellReadRow
-	err := row.Scan(&i.Minutes, &i.Note, &i.Version)
+	err := row.Scan(
+		&i.Minutes,
+		&i.Note,
+		&i.Version,
+		&i.StoredBefore,
+	)
 	return i, err
 }
 
-const CellSet = `-- name: CellSet :exec
+const CellStore = `-- name: CellStore :exec
+with event as (
+    insert into plan_events (user_id, kind, mutation_id, project_id, task_id, date, minutes_before, minutes_after, note_before, note_after)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    returning id, user_id, project_id, task_id, date, minutes_after, note_after
+), cleared as (
+    delete from cells c using event e
+    where c.user_id = e.user_id and c.project_id = e.project_id and c.task_id = e.task_id and c.date = e.date
+      and e.minutes_after = 0 and e.note_after = ''
+)
 insert into cells (user_id, project_id, task_id, date, minutes, note, version)
-values ($1, $2, $3, $4, $5, $6, $7)
+select e.user_id, e.project_id, e.task_id, e.date, e.minutes_after, e.note_after, e.id
+from event e where e.minutes_after > 0 or e.note_after <> ''
 on conflict (user_id, date, project_id, task_id) do update
 set minutes = excluded.minutes, note = excluded.note, version = excluded.version
 `
 
-type CellSetParams struct {
-	UserID    int64
-	ProjectID int64
-	TaskID    int64
-	Date      planner.Date
-	Minutes   int32
-	Note      string
-	Version   int64
+type CellStoreParams struct {
+	UserID        int64
+	Kind          string
+	MutationID    string
+	ProjectID     int64
+	TaskID        int64
+	Date          planner.Date
+	MinutesBefore int32
+	MinutesAfter  int32
+	NoteBefore    string
+	NoteAfter     string
 }
 
-func (q *Queries) CellSet(ctx context.Context, arg CellSetParams) error {
-	_, err := q.db.Exec(ctx, CellSet,
+// A change and its line of history, in one statement. A cell without time and
+// note has no row.
+func (q *Queries) CellStore(ctx context.Context, arg CellStoreParams) error {
+	_, err := q.db.Exec(ctx, CellStore,
 		arg.UserID,
+		arg.Kind,
+		arg.MutationID,
 		arg.ProjectID,
 		arg.TaskID,
 		arg.Date,
-		arg.Minutes,
-		arg.Note,
-		arg.Version,
+		arg.MinutesBefore,
+		arg.MinutesAfter,
+		arg.NoteBefore,
+		arg.NoteAfter,
 	)
 	return err
 }
@@ -331,69 +339,6 @@ type LocalTaskParams struct {
 
 func (q *Queries) LocalTask(ctx context.Context, arg LocalTaskParams) (int64, error) {
 	row := q.db.QueryRow(ctx, LocalTask, arg.UserID, arg.Name)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
-}
-
-const MutationDone = `-- name: MutationDone :one
-select exists (select from plan_events where user_id = $1 and mutation_id = $2
-    and project_id = $3 and task_id = $4 and date = $5)
-`
-
-type MutationDoneParams struct {
-	UserID     int64
-	MutationID string
-	ProjectID  int64
-	TaskID     int64
-	Date       planner.Date
-}
-
-func (q *Queries) MutationDone(ctx context.Context, arg MutationDoneParams) (bool, error) {
-	row := q.db.QueryRow(ctx, MutationDone,
-		arg.UserID,
-		arg.MutationID,
-		arg.ProjectID,
-		arg.TaskID,
-		arg.Date,
-	)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
-const PlanEventAdd = `-- name: PlanEventAdd :one
-insert into plan_events (user_id, kind, mutation_id, project_id, task_id, date, minutes_before, minutes_after, note_before, note_after)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-returning id
-`
-
-type PlanEventAddParams struct {
-	UserID        int64
-	Kind          string
-	MutationID    string
-	ProjectID     int64
-	TaskID        int64
-	Date          planner.Date
-	MinutesBefore int32
-	MinutesAfter  int32
-	NoteBefore    string
-	NoteAfter     string
-}
-
-func (q *Queries) PlanEventAdd(ctx context.Context, arg PlanEventAddParams) (int64, error) {
-	row := q.db.QueryRow(ctx, PlanEventAdd,
-		arg.UserID,
-		arg.Kind,
-		arg.MutationID,
-		arg.ProjectID,
-		arg.TaskID,
-		arg.Date,
-		arg.MinutesBefore,
-		arg.MinutesAfter,
-		arg.NoteBefore,
-		arg.NoteAfter,
-	)
 	var id int64
 	err := row.Scan(&id)
 	return id, err

@@ -130,28 +130,31 @@ for no key update of p;
 select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce((
     select max(e.id) from plan_events e
     where e.user_id = p.user_id and e.project_id = p.id and e.task_id = @task_id and e.date = @date
-), 0)::bigint as version
+), 0)::bigint as version, exists (
+    select from plan_events e
+    where e.user_id = p.user_id and e.mutation_id = @mutation_id and e.project_id = p.id and e.task_id = @task_id and e.date = @date
+) as stored_before
 from projects p
 left join cells c on c.user_id = p.user_id and c.project_id = p.id and c.task_id = @task_id and c.date = @date
 where p.user_id = @user_id and p.id = @project_id;
 
--- name: MutationDone :one
-select exists (select from plan_events where user_id = @user_id and mutation_id = @mutation_id
-    and project_id = @project_id and task_id = @task_id and date = @date);
-
--- name: PlanEventAdd :one
-insert into plan_events (user_id, kind, mutation_id, project_id, task_id, date, minutes_before, minutes_after, note_before, note_after)
-values (@user_id, @kind, @mutation_id, @project_id, @task_id, @date, @minutes_before, @minutes_after, @note_before, @note_after)
-returning id;
-
--- name: CellSet :exec
+-- A change and its line of history, in one statement. A cell without time and
+-- note has no row.
+-- name: CellStore :exec
+with event as (
+    insert into plan_events (user_id, kind, mutation_id, project_id, task_id, date, minutes_before, minutes_after, note_before, note_after)
+    values (@user_id, @kind, @mutation_id, @project_id, @task_id, @date, @minutes_before, @minutes_after, @note_before, @note_after)
+    returning id, user_id, project_id, task_id, date, minutes_after, note_after
+), cleared as (
+    delete from cells c using event e
+    where c.user_id = e.user_id and c.project_id = e.project_id and c.task_id = e.task_id and c.date = e.date
+      and e.minutes_after = 0 and e.note_after = ''
+)
 insert into cells (user_id, project_id, task_id, date, minutes, note, version)
-values (@user_id, @project_id, @task_id, @date, @minutes, @note, @version)
+select e.user_id, e.project_id, e.task_id, e.date, e.minutes_after, e.note_after, e.id
+from event e where e.minutes_after > 0 or e.note_after <> ''
 on conflict (user_id, date, project_id, task_id) do update
 set minutes = excluded.minutes, note = excluded.note, version = excluded.version;
-
--- name: CellClear :exec
-delete from cells where user_id = @user_id and project_id = @project_id and task_id = @task_id and date = @date;
 
 -- The time entries of one cell, for its page.
 -- name: CellEntries :many
