@@ -74,9 +74,37 @@ var stagedColumns = []string{ //nolint:gochecknoglobals // a constant list
 	"is_running", "billable", "reference_id", "created_at", "updated_at",
 }
 
+// named are the clients, projects and tasks, by Harvest's ids, that are known to
+// be stored. The zero value knows none.
+type named struct {
+	clients, projects, tasks map[int64]bool
+}
+
+// all reports whether everything that the entries name is known.
+func (n *named) all(entries []ledger.RemoteEntry) bool {
+	for i := range entries {
+		e := &entries[i]
+		if !n.clients[e.ClientID] || !n.projects[e.ProjectID] || !n.tasks[e.TaskID] {
+			return false
+		}
+	}
+	return true
+}
+
+// add makes everything that the entries name known.
+func (n *named) add(entries []ledger.RemoteEntry) {
+	if n.clients == nil {
+		n.clients, n.projects, n.tasks = map[int64]bool{}, map[int64]bool{}, map[int64]bool{}
+	}
+	for i := range entries {
+		e := &entries[i]
+		n.clients[e.ClientID], n.projects[e.ProjectID], n.tasks[e.TaskID] = true, true, true
+	}
+}
+
 // mergeEntries stores entries of a user by Harvest's id and returns how many
-// were new or different.
-func (tx *Tx) mergeEntries(ctx context.Context, userID int64, entries []ledger.RemoteEntry) (changed int, err error) {
+// were new or different. What they name is stored too, unless it is known.
+func (tx *Tx) mergeEntries(ctx context.Context, userID int64, entries []ledger.RemoteEntry, known *named) (changed int, err error) {
 	if len(entries) == 0 {
 		return 0, nil
 	}
@@ -99,13 +127,17 @@ func (tx *Tx) mergeEntries(ctx context.Context, userID int64, entries []ledger.R
 		return 0, err
 	}
 	var batch pgx.Batch
-	for _, statement := range []string{stageClients, stageProjects, stageTasks, stageMerge} {
+	names := []string{stageClients, stageProjects, stageTasks}
+	if known.all(entries) {
+		names = nil
+	}
+	for _, statement := range append(names, stageMerge) {
 		batch.Queue(statement, userID)
 	}
 	// One stage serves several merges of a transaction, so it is emptied.
 	batch.Queue("delete from staged_entries")
 	results := tx.SendBatch(ctx, &batch)
-	for range 3 {
+	for range names {
 		if _, err := results.Exec(); err != nil {
 			_ = results.Close() // the first error says more
 			return 0, err

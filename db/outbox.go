@@ -149,7 +149,7 @@ func (tx *Tx) settleEntry(ctx context.Context, row dbgen.WriteSettleRow, w ledge
 			return tx.q.PushedRemove(ctx, row.PushedEntryID)
 		}
 	case r.Remote != nil:
-		if _, err := tx.mergeEntries(ctx, row.UserID, []ledger.RemoteEntry{*r.Remote}); err != nil {
+		if _, err := tx.mergeEntries(ctx, row.UserID, []ledger.RemoteEntry{*r.Remote}, &named{}); err != nil {
 			return fmt.Errorf("mirror entry %d: %w", r.Remote.ID, err)
 		}
 		agreed := r.Remote.Entry()

@@ -116,6 +116,7 @@ type mirror struct {
 	store  *Store
 	userID int64
 	runID  int64
+	known  named // from the pages stored so far
 }
 
 // Mirror returns the store of a run.
@@ -144,8 +145,8 @@ func (m *mirror) SaveAssignments(ctx context.Context, assignments []ledger.Assig
 
 // SavePage implements [ledger.Mirror].
 func (m *mirror) SavePage(ctx context.Context, page ledger.EntryPage) error {
-	return m.store.InTx(ctx, func(tx *Tx) error {
-		changed, err := tx.mergeEntries(ctx, m.userID, page.Entries)
+	err := m.store.InTx(ctx, func(tx *Tx) error {
+		changed, err := tx.mergeEntries(ctx, m.userID, page.Entries, &m.known)
 		if err != nil {
 			return fmt.Errorf("store a page of %d entries: %w", len(page.Entries), err)
 		}
@@ -159,6 +160,10 @@ func (m *mirror) SavePage(ctx context.Context, page ledger.EntryPage) error {
 			ID: m.runID, Pages: int32(page.Pages), Entries: int32(len(page.Entries)), Changed: int32(changed), Resume: page.Next, CursorSeen: newest,
 		}))
 	})
+	if err == nil {
+		m.known.add(page.Entries)
+	}
+	return err
 }
 
 // Known implements [ledger.Mirror].
@@ -169,7 +174,7 @@ func (m *mirror) Known(ctx context.Context, window ledger.Window) ([]int64, erro
 // SaveEntry implements [ledger.Mirror].
 func (m *mirror) SaveEntry(ctx context.Context, entry ledger.RemoteEntry) error {
 	return m.store.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.mergeEntries(ctx, m.userID, []ledger.RemoteEntry{entry})
+		_, err := tx.mergeEntries(ctx, m.userID, []ledger.RemoteEntry{entry}, &m.known)
 		return err
 	})
 }
