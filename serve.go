@@ -191,6 +191,7 @@ func (c *serveConfig) work(p *program, served served) *jobs.Work {
 			}
 			return p.harvest.Client(harvest.Credentials{
 				Tokens: tokens, AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
+				TimestampTimers: credentials.TimestampTimers,
 			}, priority), nil
 		},
 		StartPull: func(ctx context.Context, userID int64) error {

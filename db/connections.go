@@ -21,6 +21,7 @@ type Credentials struct {
 	HarvestAccountID int64
 	HarvestUserID    int64
 	Kind             CredentialKind
+	TimestampTimers  bool          // the account tracks start and end times
 	Token            ledger.Secret // as it was stored; one of OAuth may have expired, see [Store.Tokens]
 }
 
@@ -80,6 +81,7 @@ func (s *Store) Connection(ctx context.Context, userID int64) (ledger.Connection
 	c := row.HarvestConnection
 	return ledger.Connection{
 		ID: c.ID, State: ledger.ConnectionState(c.State), ConnectedAt: c.ConnectedAt, PulledAt: deref(c.PulledAt), Unfinished: int(row.Unfinished),
+		AccountAt: c.AccountAt, AssignmentsAt: deref(c.AssignmentsAt), BudgetsAt: deref(c.BudgetsAt), BudgetsHidden: c.BudgetsHidden,
 		Account: ledger.Account{
 			AccountID: c.HarvestAccountID, CompanyName: c.CompanyName, BaseURI: c.BaseUri, UserID: c.HarvestUserID,
 			UserName: c.HarvestUserName, TimeZone: c.TimeZone, WeekStart: time.Weekday(c.WeekStart), Clock: c.Clock,
@@ -163,7 +165,7 @@ func (s *Store) Credentials(ctx context.Context, connectionID int64) (Credential
 	}
 	return Credentials{
 		ConnectionID: connectionID, UserID: row.UserID, HarvestAccountID: row.HarvestAccountID,
-		HarvestUserID: row.HarvestUserID, Kind: sealed.Kind, Token: ledger.Secret(sealed.Token),
+		HarvestUserID: row.HarvestUserID, Kind: sealed.Kind, TimestampTimers: row.TimestampTimers, Token: ledger.Secret(sealed.Token),
 	}, nil
 }
 

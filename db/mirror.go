@@ -155,6 +155,9 @@ func (tx *Tx) saveAssignments(ctx context.Context, userID int64, assignments []l
 	if err := tx.q.AssignmentsRetire(ctx, userID); err != nil {
 		return err
 	}
+	if err := tx.q.ConnectionAssignmentsRead(ctx, userID); err != nil {
+		return err
+	}
 	clients, projects, tasks := map[int64]int64{}, map[int64]int64{}, map[int64]int64{}
 	for _, a := range assignments {
 		var err error

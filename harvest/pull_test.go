@@ -18,12 +18,31 @@ type mirror struct {
 	assignments int
 	entries     map[int64]ledger.RemoteEntry
 	newest      time.Time
+	budgets     []ledger.ProjectBudget
 	gone        int
 }
 
 var _ ledger.Mirror = (*mirror)(nil)
 
 func (m *mirror) Enter(context.Context, ledger.Phase) error { return nil }
+
+func (m *mirror) AccountDue(context.Context, time.Duration, time.Duration) (bool, error) {
+	return false, nil
+}
+
+func (m *mirror) SaveAccount(context.Context, ledger.Account) error { return nil }
+
+// BudgetsDue says so once, as for a connection that has just been made.
+func (m *mirror) BudgetsDue(context.Context, time.Duration) (bool, error) {
+	return m.budgets == nil, nil
+}
+
+func (m *mirror) SaveBudgets(_ context.Context, budgets []ledger.ProjectBudget) error {
+	m.budgets = budgets
+	return nil
+}
+
+func (m *mirror) HideBudgets(context.Context) error { return nil }
 
 func (m *mirror) SaveAssignments(_ context.Context, assignments []ledger.Assignment) error {
 	m.assignments = len(assignments)

@@ -56,6 +56,26 @@ type Mirror interface {
 	// Enter commits that the run has reached a phase.
 	Enter(ctx context.Context, phase Phase) error
 
+	// AccountDue reports whether the account's settings are older than age, and
+	// were not asked for within again. If so it notes that they are asked for now.
+	AccountDue(ctx context.Context, age, again time.Duration) (bool, error)
+
+	// SaveAccount stores the account's settings. [planner.ErrConflict]: they are
+	// of another account or user than the connection's, and nothing was stored.
+	SaveAccount(ctx context.Context, account Account) error
+
+	// BudgetsDue reports whether the budgets were not asked for within age. If so
+	// it notes that they are asked for now.
+	BudgetsDue(ctx context.Context, age time.Duration) (bool, error)
+
+	// SaveBudgets stores the budgets in place of those that were there. Those of
+	// projects that the mirror does not know are left out.
+	SaveBudgets(ctx context.Context, budgets []ProjectBudget) error
+
+	// HideBudgets notes that Harvest does not show budgets to this user. Those
+	// there are stay.
+	HideBudgets(ctx context.Context) error
+
 	// SaveAssignments makes the given assignments the active ones.
 	SaveAssignments(ctx context.Context, assignments []Assignment) error
 
@@ -82,14 +102,27 @@ type Mirror interface {
 // goes on from there.
 var ErrSliceOver = errors.New("pull: slice over")
 
-// Pull copies what Harvest knows into the mirror: assignments, then time
-// entries page by page, then the weeks in view once more to see what was
-// deleted. No transaction is open while Harvest is asked. Running it twice
-// changes nothing. Errors of remote and mirror are returned wrapped; what was
+// Pull copies what Harvest knows into the mirror: the account's settings if they
+// have grown old, assignments, time entries page by page, the weeks in view once
+// more to see what was deleted, and at last the budgets if they have grown old.
+// No transaction is open while Harvest is asked. Running it twice changes
+// nothing.
+//
+// Whoever wants to see any of it is shown the mirror, with its age, and never
+// waits for Harvest; what was read last is shown while Harvest is down too. A
+// connection has one live run at most, which all who ask meanwhile join, so that
+// one reading serves them all.
+//
+// Errors of remote and mirror are returned wrapped; what was
 // stored until then stays, and the run goes on from there. A pull that lists
 // for longer than slice stops between two pages with [ErrSliceOver].
 func Pull(ctx context.Context, remote Remote, mirror Mirror, run Run, slice time.Duration) error {
 	end := time.Now().Add(slice)
+	if run.Phase == PhaseQueued {
+		if err := refreshAccount(ctx, remote, mirror); err != nil {
+			return fmt.Errorf("take over the account's settings: %w", err)
+		}
+	}
 	if run.Phase == PhaseQueued || run.Phase == PhaseAssignments {
 		if err := pullAssignments(ctx, remote, mirror); err != nil {
 			return fmt.Errorf("pull assignments: %w", err)
@@ -108,6 +141,9 @@ func Pull(ctx context.Context, remote Remote, mirror Mirror, run Run, slice time
 		if err := pullWindow(ctx, remote, mirror, run.Window); err != nil {
 			return fmt.Errorf("pull the weeks in view: %w", err)
 		}
+	}
+	if err := refreshBudgets(ctx, remote, mirror); err != nil {
+		return fmt.Errorf("pull budgets: %w", err)
 	}
 	return mirror.Finish(ctx)
 }

@@ -22,6 +22,11 @@ type Remote interface {
 	// assignments with their active tasks.
 	Assignments(ctx context.Context) ([]Assignment, error)
 
+	// ProjectBudgets reports the active projects with a budget that the user may
+	// see; a CallError with ReasonForbidden if that is none of their business. It
+	// counts against the limit of reports, which is apart from that of all else.
+	ProjectBudgets(ctx context.Context) ([]ProjectBudget, error)
+
 	// EntryPages lists the user's time entries page by page. The sequence ends
 	// after its first error.
 	EntryPages(ctx context.Context, filter EntryFilter) iter.Seq2[EntryPage, error]

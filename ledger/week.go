@@ -15,7 +15,14 @@ type Connection struct {
 	Account     Account
 	ConnectedAt time.Time
 	PulledAt    time.Time // end of the last good pull; zero if none
-	Unfinished  int       // writes that have not reached a final state
+
+	// When what changes rarely was read; zero if it never was.
+	AccountAt     time.Time
+	AssignmentsAt time.Time
+	BudgetsAt     time.Time
+	BudgetsHidden bool // Harvest does not show budgets to this user; those stored are as of BudgetsAt
+
+	Unfinished int // writes that have not reached a final state
 }
 
 // ConnectionState says whether Harvest can be called for a connection.

@@ -75,11 +75,11 @@ func (q *Queries) ClientSave(ctx context.Context, arg ClientSaveParams) (int64, 
 }
 
 const ConnectionAssignmentsRead = `-- name: ConnectionAssignmentsRead :exec
-update harvest_connections set assignments_at = clock_timestamp() where id = $1
+update harvest_connections set assignments_at = clock_timestamp() where user_id = $1
 `
 
-func (q *Queries) ConnectionAssignmentsRead(ctx context.Context, id int64) error {
-	_, err := q.db.Exec(ctx, ConnectionAssignmentsRead, id)
+func (q *Queries) ConnectionAssignmentsRead(ctx context.Context, userID int64) error {
+	_, err := q.db.Exec(ctx, ConnectionAssignmentsRead, userID)
 	return err
 }
 

@@ -35,4 +35,9 @@ type HarvestConnection struct {
 	RefreshLease      *string
 	RefreshLeaseUntil *time.Time
 	RefreshNotBefore  *time.Time
+	AccountAt         time.Time
+	AccountAskedAt    *time.Time
+	BudgetsAt         *time.Time
+	BudgetsAskedAt    *time.Time
+	BudgetsHidden     bool
 }

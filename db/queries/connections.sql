@@ -17,6 +17,7 @@ set state = 'ok', credentials = excluded.credentials, company_name = excluded.co
     time_zone = excluded.time_zone, clock = excluded.clock, duration_format = excluded.duration_format,
     weekly_capacity = excluded.weekly_capacity, timestamp_timers = excluded.timestamp_timers,
     company_visible = excluded.company_visible, connected_at = now(),
+    account_at = now(), account_asked_at = null, budgets_asked_at = null,
     refresh_lease = null, refresh_lease_until = null, refresh_not_before = null
 where harvest_connections.harvest_account_id = excluded.harvest_account_id
   and harvest_connections.harvest_user_id = excluded.harvest_user_id
@@ -31,7 +32,7 @@ where user_id = @user_id and state <> 'disconnected';
 update harvest_connections set state = 'needs_reauth' where id = @id and state = 'ok';
 
 -- name: ConnectionCredentials :one
-select user_id, state, credentials, harvest_account_id, harvest_user_id from harvest_connections where id = @id;
+select user_id, state, credentials, harvest_account_id, harvest_user_id, timestamp_timers from harvest_connections where id = @id;
 
 -- name: ConnectionLock :one
 select id, state from harvest_connections where user_id = @user_id for update;

@@ -26,7 +26,7 @@ set active = true, billable = excluded.billable, hourly_rate = excluded.hourly_r
 update assignments set active = false where user_id = @user_id and active;
 
 -- name: ConnectionAssignmentsRead :exec
-update harvest_connections set assignments_at = clock_timestamp() where id = @id;
+update harvest_connections set assignments_at = clock_timestamp() where user_id = @user_id;
 
 -- name: EntriesKnown :many
 select harvest_id from time_entries
