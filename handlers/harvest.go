@@ -49,6 +49,11 @@ func (h *harvestHandler) page(w http.ResponseWriter, r *http.Request, status int
 	}
 	if connection.ID != 0 {
 		page.Connection = connectionOf(connection, user, h.now())
+		budgets, err := h.store.Budgets(r.Context(), user.ID)
+		if err != nil {
+			return err
+		}
+		page.Budgets = budgetsOf(connection, budgets, user, page.Connection.BudgetsAsOf)
 		if page.Fields.Values == nil {
 			// Another account would be refused.
 			page.Fields.Values = map[string]string{"account_id": strconv.FormatInt(connection.Account.AccountID, 10)}
@@ -250,7 +255,9 @@ func connectionOf(c ledger.Connection, user db.User, now time.Time) *views.Conne
 	shown := &views.Connection{
 		Account: orWords(c.Account.CompanyName, "Your Harvest account"), AccountID: c.Account.AccountID, AccountURL: c.Account.BaseURI,
 		User: c.Account.UserName, UserEmail: c.Account.Email, TakenOver: takenOver(c.Account, user.Chosen),
-		LastSync: views.MomentAt(c.PulledAt, now, zone, clock), Since: views.MomentAt(c.ConnectedAt, now, zone, clock), Waiting: c.Unfinished,
+		SettingsAsOf: views.MomentAt(c.AccountAt, now, zone, clock), ProjectsAsOf: views.MomentAt(c.AssignmentsAt, now, zone, clock),
+		BudgetsAsOf: views.MomentAt(c.BudgetsAt, now, zone, clock),
+		LastSync:    views.MomentAt(c.PulledAt, now, zone, clock), Since: views.MomentAt(c.ConnectedAt, now, zone, clock), Waiting: c.Unfinished,
 	}
 	switch c.State {
 	case ledger.Connected:
@@ -261,6 +268,29 @@ func connectionOf(c ledger.Connection, user db.User, now time.Time) *views.Conne
 	}
 	if shown.Broken != "" {
 		shown.Waiting = 0 // said already
+	}
+	return shown
+}
+
+// budgetsOf tells budgets in the user's format of hours, or as money.
+func budgetsOf(c ledger.Connection, list []db.Budget, user db.User, asOf views.Moment) *views.Budgets {
+	shown := &views.Budgets{AsOf: asOf, Hidden: c.BudgetsHidden}
+	for i := range list {
+		b := &list[i]
+		figure := func(a ledger.Amount) string {
+			if b.BudgetBy.InMoney() {
+				return planner.Money(string(a), b.Currency)
+			}
+			hours, ok := planner.HoursOf(string(a))
+			if !ok {
+				return ""
+			}
+			return user.Profile.DurationFormat.Format(hours.Minutes())
+		}
+		shown.Rows = append(shown.Rows, views.BudgetRow{
+			Client: b.ClientName, Project: b.ProjectName, Monthly: b.IsMonthly,
+			Budget: figure(b.Budget), Spent: figure(b.Spent), Remaining: figure(b.Remaining), Over: strings.HasPrefix(string(b.Remaining), "-"),
+		})
 	}
 	return shown
 }

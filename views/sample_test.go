@@ -256,11 +256,18 @@ func samples() map[string]templ.Component {
 		Account: "Berg Studio", AccountID: 1001, AccountURL: "https://bergstudio.harvestapp.com", User: "Ida Berg", UserEmail: "ida@example.org",
 		TakenOver: []views.Setting{{Name: "Week starts on", Value: "Monday"}, {Name: "Time zone", Value: "Europe/Berlin"}, {Name: "Hours", Value: "1:30"}, {Name: "Capacity", Value: "35:00 a week"}},
 		LastSync:  at("14:31"), Since: at("2 Nov, 10:00"), Waiting: 3,
+		SettingsAsOf: at("06:12"), ProjectsAsOf: at("14:31"), BudgetsAsOf: at("13:50"),
+	}}
+	harvest.Budgets = &views.Budgets{AsOf: at("13:50"), Rows: []views.BudgetRow{
+		{Client: "Birch & Sons", Project: "Consulting", Budget: "12:00", Spent: "13:15", Remaining: "-1:15", Monthly: true, Over: true},
+		{Client: "Fabrikam", Project: "Catalogue <2026>", Budget: "21,000.00\u00a0EUR", Spent: "8,250.50\u00a0EUR", Remaining: "12,749.50\u00a0EUR"},
+		{Client: "Fabrikam", Project: "Webshop", Budget: "460:00"},
 	}}
 	broken := harvest
 	lost := *harvest.Connection
 	lost.Broken = "Harvest no longer accepts the token. Connect again; 3 changes are safe here."
-	broken.Connection = &lost
+	lost.BudgetsAsOf = views.Moment{}
+	broken.Connection, broken.Budgets = &lost, &views.Budgets{Hidden: true}
 	adminWrites := sampleWrites()[:3]
 	for i := range adminWrites {
 		adminWrites[i].Owner = "ida@example.org"

@@ -42,8 +42,9 @@ type HarvestPage struct {
 	Chrome     Chrome
 	Connection *Connection // nil: not connected
 	Fields     Fields
-	Sandbox    bool   // offers the sandbox's known token as help
-	OAuthURL   string // where the form of the button for logging in at Harvest goes (POST); empty: no button
+	Sandbox    bool     // offers the sandbox's known token as help
+	Budgets    *Budgets // nil: not connected
+	OAuthURL   string   // where the form of the button for logging in at Harvest goes (POST); empty: no button
 }
 
 // AccountChoicePage asks which of the accounts that a log-in opened to connect.
@@ -69,9 +70,38 @@ type Connection struct {
 	UserEmail  string
 	TakenOver  []Setting // settings that Furrow follows, in words
 	LastSync   Moment
-	Since      Moment
-	Broken     string // what is wrong and what to do; empty if all is well
-	Waiting    int    // writes that have not reached Harvest yet
+
+	// When the settings, the projects and tasks, and the budgets were read; zero
+	// if they never were.
+	SettingsAsOf, ProjectsAsOf, BudgetsAsOf Moment
+
+	Since   Moment
+	Broken  string // what is wrong and what to do; empty if all is well
+	Waiting int    // writes that have not reached Harvest yet
+}
+
+// Budgets are the budgets of the user's projects as Harvest last told them.
+type Budgets struct {
+	AsOf   Moment // zero: never read
+	Hidden bool   // Harvest does not show them to this user
+	Rows   []BudgetRow
+}
+
+// BudgetRow is a project and its budget; the figures are finished text, empty
+// if Harvest does not show them.
+type BudgetRow struct {
+	Client, Project          string
+	Budget, Spent, Remaining string
+	Monthly                  bool // starts anew every month
+	Over                     bool // more is spent than there was
+}
+
+// figure is text, or that there is none to see.
+func figure(text string) string {
+	if text == "" {
+		return "not shown"
+	}
+	return text
 }
 
 // Setting is a name and its value in words.
