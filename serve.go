@@ -185,12 +185,9 @@ func (c *serveConfig) work(p *program, served served) *jobs.Work {
 			if urgency == jobs.Interactive {
 				priority = harvest.Interactive
 			}
-			var tokens ledger.TokenSource = ledger.StaticToken(credentials.Token)
-			if credentials.Kind == db.OAuthGrant {
-				tokens = p.store.Tokens(connectionID, p.harvest.Refresh)
-			}
 			return p.harvest.Client(harvest.Credentials{
-				Tokens: tokens, AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
+				// Also for personal tokens: one that was replaced meanwhile is noticed.
+				Tokens: p.store.Tokens(connectionID, p.harvest.Refresh), AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
 				TimestampTimers: credentials.TimestampTimers,
 			}, priority), nil
 		},
