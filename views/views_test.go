@@ -197,6 +197,32 @@ func isControl(token html.Token) bool {
 	}
 }
 
+// TestEnter checks on every sample what Enter in a field presses: the first
+// button of the form. It must not be one of several answers.
+func TestEnter(t *testing.T) {
+	t.Parallel()
+	for name, component := range samples() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			typing, asked := false, false // in a form with a field to type in; its first button has been met
+			tokens := html.NewTokenizer(strings.NewReader(renderTo(t, component)))
+			for kind := tokens.Next(); kind != html.ErrorToken; kind = tokens.Next() {
+				token := tokens.Token()
+				switch {
+				case token.Data == "form" && kind == html.StartTagToken:
+					typing, asked = false, false
+				case token.Data == "input" && isControl(token) && attr(token, "type") != "radio" && attr(token, "type") != "checkbox":
+					typing = true
+				case token.Data == "button" && kind == html.StartTagToken && attr(token, "form") == "" && !asked:
+					if asked = true; typing && attr(token, "name") != "" {
+						t.Errorf("Enter in a field presses %s", token)
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestSize keeps the week page and the answer to one click small.
 func TestSize(t *testing.T) {
 	t.Parallel()
