@@ -51,7 +51,7 @@ on conflict do nothing`
     locked_reason, approval_status, is_billed, is_running, billable, reference_id, created_at, updated_at)
 select $1::bigint, s.harvest_id, p.id, k.id, s.spent_date, s.hours, s.notes, s.is_locked,
     s.locked_reason, s.approval_status, s.is_billed, s.is_running, s.billable, s.reference_id, s.created_at, s.updated_at
-from (select distinct on (harvest_id) * from staged_entries order by harvest_id, updated_at desc) s
+from staged_entries s
 join projects p on p.user_id = $1 and p.harvest_id = s.project_id
 join tasks k on k.user_id = $1 and k.harvest_id = s.task_id
 on conflict (user_id, harvest_id) do update
@@ -102,12 +102,35 @@ func (n *named) add(entries []ledger.RemoteEntry) {
 	}
 }
 
+// newest returns the entries with only the newest reading of each id: a page may
+// have shifted while it was listed, and a merge takes each id once.
+func newest(entries []ledger.RemoteEntry) []ledger.RemoteEntry {
+	at := make(map[int64]int, len(entries))
+	for i := range entries {
+		if j, ok := at[entries[i].ID]; !ok || entries[j].UpdatedAt.Before(entries[i].UpdatedAt) {
+			at[entries[i].ID] = i
+		}
+	}
+	if len(at) == len(entries) {
+		return entries
+	}
+	kept := make([]ledger.RemoteEntry, 0, len(at))
+	for i := range entries {
+		if at[entries[i].ID] == i {
+			kept = append(kept, entries[i])
+		}
+	}
+	return kept
+}
+
 // mergeEntries stores entries of a user by Harvest's id and returns how many
-// were new or different. What they name is stored too, unless it is known.
+// were new or different. What they name is stored too, unless it is known. The
+// stage is emptied by the end of the transaction, so each has one merge at most.
 func (tx *Tx) mergeEntries(ctx context.Context, userID int64, entries []ledger.RemoteEntry, known *named) (changed int, err error) {
 	if len(entries) == 0 {
 		return 0, nil
 	}
+	entries = newest(entries)
 	if _, err := tx.Exec(ctx, stageTable); err != nil {
 		return 0, err
 	}
@@ -134,8 +157,6 @@ func (tx *Tx) mergeEntries(ctx context.Context, userID int64, entries []ledger.R
 	for _, statement := range append(names, stageMerge) {
 		batch.Queue(statement, userID)
 	}
-	// One stage serves several merges of a transaction, so it is emptied.
-	batch.Queue("delete from staged_entries")
 	results := tx.SendBatch(ctx, &batch)
 	for range names {
 		if _, err := results.Exec(); err != nil {

@@ -219,11 +219,13 @@ func (q *Queries) SyncRunLive(ctx context.Context, userID int64) (SyncRunLiveRow
 }
 
 const SyncRunPage = `-- name: SyncRunPage :execrows
-update sync_runs
-set state = 'running', page = page + 1, pages = $1, entries = entries + $2, changed = changed + $3,
-    resume = $4, cursor_seen = greatest(cursor_seen, $5::timestamptz),
+with relaxed as materialized (select set_config('synchronous_commit', 'off', true))
+update sync_runs r
+set state = 'running', page = r.page + 1, pages = $1, entries = r.entries + $2, changed = r.changed + $3,
+    resume = $4, cursor_seen = greatest(r.cursor_seen, $5::timestamptz),
     next_try_at = null, error_reason = '', error_status = 0, error_message = ''
-where id = $6 and state in ('queued', 'running', 'waiting')
+from relaxed
+where r.id = $6 and r.state in ('queued', 'running', 'waiting')
 `
 
 type SyncRunPageParams struct {
@@ -235,6 +237,8 @@ type SyncRunPageParams struct {
 	ID         int64
 }
 
+// The commit of a page need not wait for the disk: the entries and where the
+// listing goes on are lost together, if at all, and are read again.
 func (q *Queries) SyncRunPage(ctx context.Context, arg SyncRunPageParams) (int64, error) {
 	result, err := q.db.Exec(ctx, SyncRunPage,
 		arg.Pages,

@@ -28,12 +28,16 @@ set state = 'running', phase = @phase, resume = '', page = 0, pages = 0, entries
     started_at = coalesce(started_at, clock_timestamp()), next_try_at = null, error_reason = '', error_status = 0, error_message = ''
 where id = @id and state in ('queued', 'running', 'waiting');
 
+-- The commit of a page need not wait for the disk: the entries and where the
+-- listing goes on are lost together, if at all, and are read again.
 -- name: SyncRunPage :execrows
-update sync_runs
-set state = 'running', page = page + 1, pages = @pages, entries = entries + sqlc.arg(entries), changed = changed + sqlc.arg(changed),
-    resume = @resume, cursor_seen = greatest(cursor_seen, sqlc.narg(cursor_seen)::timestamptz),
+with relaxed as materialized (select set_config('synchronous_commit', 'off', true))
+update sync_runs r
+set state = 'running', page = r.page + 1, pages = @pages, entries = r.entries + sqlc.arg(entries), changed = r.changed + sqlc.arg(changed),
+    resume = @resume, cursor_seen = greatest(r.cursor_seen, sqlc.narg(cursor_seen)::timestamptz),
     next_try_at = null, error_reason = '', error_status = 0, error_message = ''
-where id = @id and state in ('queued', 'running', 'waiting');
+from relaxed
+where r.id = @id and r.state in ('queued', 'running', 'waiting');
 
 -- name: SyncRunGone :exec
 update sync_runs set removed = removed + @removed where id = @id;
