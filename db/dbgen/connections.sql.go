@@ -22,7 +22,7 @@ func (q *Queries) ConnectionAnySealed(ctx context.Context) (int64, error) {
 }
 
 const ConnectionByUser = `-- name: ConnectionByUser :one
-select c.id, c.user_id, c.state, c.credentials, c.harvest_account_id, c.harvest_user_id, c.company_name, c.harvest_user_name, c.base_uri, c.week_start, c.time_zone, c.clock, c.duration_format, c.weekly_capacity, c.timestamp_timers, c.company_visible, c.connected_at, c.entries_cursor, c.pulled_at, c.assignments_at, c.lease, c.lease_until, c.lease_epoch, c.refresh_lease, c.refresh_lease_until, c.refresh_not_before, c.account_at, c.account_asked_at, c.budgets_at, c.budgets_asked_at, c.budgets_hidden,
+select c.id, c.user_id, c.state, c.credentials, c.harvest_account_id, c.harvest_user_id, c.company_name, c.harvest_user_name, c.base_uri, c.week_start, c.time_zone, c.clock, c.duration_format, c.weekly_capacity, c.timestamp_timers, c.company_visible, c.connected_at, c.entries_cursor, c.pulled_at, c.assignments_at, c.lease, c.lease_until, c.refresh_lease, c.refresh_lease_until, c.refresh_not_before, c.account_at, c.account_asked_at, c.budgets_at, c.budgets_asked_at, c.budgets_hidden,
        (select count(*) from writes w where w.connection_id = c.id
            and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
 from harvest_connections c
@@ -60,7 +60,6 @@ func (q *Queries) ConnectionByUser(ctx context.Context, userID int64) (Connectio
 		&i.HarvestConnection.AssignmentsAt,
 		&i.HarvestConnection.Lease,
 		&i.HarvestConnection.LeaseUntil,
-		&i.HarvestConnection.LeaseEpoch,
 		&i.HarvestConnection.RefreshLease,
 		&i.HarvestConnection.RefreshLeaseUntil,
 		&i.HarvestConnection.RefreshNotBefore,
@@ -292,7 +291,7 @@ func (q *Queries) LeaseRelease(ctx context.Context, arg LeaseReleaseParams) erro
 
 const LeaseTake = `-- name: LeaseTake :one
 update harvest_connections
-set lease = gen_random_uuid(), lease_until = clock_timestamp() + $1::interval, lease_epoch = lease_epoch + 1
+set lease = gen_random_uuid(), lease_until = clock_timestamp() + $1::interval
 where id = $2 and state = 'ok' and (lease is null or lease_until < clock_timestamp())
 returning coalesce(lease::text, '')::text as lease
 `

@@ -31,7 +31,6 @@ type HarvestConnection struct {
 	AssignmentsAt     *time.Time
 	Lease             *string
 	LeaseUntil        *time.Time
-	LeaseEpoch        int64
 	RefreshLease      *string
 	RefreshLeaseUntil *time.Time
 	RefreshNotBefore  *time.Time

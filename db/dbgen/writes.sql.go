@@ -336,30 +336,30 @@ func (q *Queries) WriteAttempts(ctx context.Context, writeIds []int64) ([]WriteA
 
 const WriteBegin = `-- name: WriteBegin :execrows
 with fence as (
-    update harvest_connections c set lease_until = clock_timestamp() + $3::interval
-    where c.id = $4 and c.lease = $1 and c.lease_until > clock_timestamp() and c.state = 'ok'
+    update harvest_connections c set lease_until = clock_timestamp() + $2::interval
+    where c.id = $3 and c.lease = $4 and c.lease_until > clock_timestamp() and c.state = 'ok'
     returning c.id
 )
 update writes w
-set state = 'sending', sent_at = clock_timestamp(), lease = $1, attempts = w.attempts + 1, lookups = 0
+set state = 'sending', sent_at = clock_timestamp(), attempts = w.attempts + 1, lookups = 0
 from fence
-where w.id = $2 and w.connection_id = fence.id and w.state in ('pending', 'retry')
+where w.id = $1 and w.connection_id = fence.id and w.state in ('pending', 'retry')
 `
 
 type WriteBeginParams struct {
-	Lease        *string
 	ID           int64
 	Term         time.Duration
 	ConnectionID int64
+	Lease        *string
 }
 
 // Commits the intent under the lease, which must be live and is renewed.
 func (q *Queries) WriteBegin(ctx context.Context, arg WriteBeginParams) (int64, error) {
 	result, err := q.db.Exec(ctx, WriteBegin,
-		arg.Lease,
 		arg.ID,
 		arg.Term,
 		arg.ConnectionID,
+		arg.Lease,
 	)
 	if err != nil {
 		return 0, err
@@ -669,18 +669,6 @@ func (q *Queries) WritesList(ctx context.Context, arg WritesListParams) ([]Write
 		return nil, err
 	}
 	return items, nil
-}
-
-const WritesOldestDue = `-- name: WritesOldestDue :one
-select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as age
-from writes where state in ('pending', 'sending', 'uncertain', 'retry')
-`
-
-func (q *Queries) WritesOldestDue(ctx context.Context) (float64, error) {
-	row := q.db.QueryRow(ctx, WritesOldestDue)
-	var age float64
-	err := row.Scan(&age)
-	return age, err
 }
 
 const WritesPostpone = `-- name: WritesPostpone :execrows

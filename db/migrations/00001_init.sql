@@ -68,7 +68,6 @@ create table harvest_connections (
     -- The drain: who may send for this connection, and until when.
     lease                uuid,
     lease_until          timestamptz,
-    lease_epoch          bigint not null default 0,
     check ((state = 'disconnected') = (credentials is null))
 );
 
@@ -225,7 +224,6 @@ create table writes (
     failures        int not null default 0,                               -- failed attempts of any kind, for the back-off
     lookups         int not null default 0,                               -- look-ups since the last sending that found nothing
     sent_at         timestamptz,
-    lease           uuid,                                                 -- lease under which it was sent
     not_before      timestamptz not null default now(),
     error_reason    text not null default '',                             -- ledger.Reason or ledger.WaitReason
     error_status    int not null default 0,                               -- HTTP status of the latest failure

@@ -46,7 +46,7 @@ order by c.id;
 
 -- name: LeaseTake :one
 update harvest_connections
-set lease = gen_random_uuid(), lease_until = clock_timestamp() + sqlc.arg(term)::interval, lease_epoch = lease_epoch + 1
+set lease = gen_random_uuid(), lease_until = clock_timestamp() + sqlc.arg(term)::interval
 where id = @id and state = 'ok' and (lease is null or lease_until < clock_timestamp())
 returning coalesce(lease::text, '')::text as lease;
 

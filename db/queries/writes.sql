@@ -22,7 +22,7 @@ with fence as (
     returning c.id
 )
 update writes w
-set state = 'sending', sent_at = clock_timestamp(), lease = @lease, attempts = w.attempts + 1, lookups = 0
+set state = 'sending', sent_at = clock_timestamp(), attempts = w.attempts + 1, lookups = 0
 from fence
 where w.id = @id and w.connection_id = fence.id and w.state in ('pending', 'retry');
 
@@ -168,7 +168,3 @@ update writes w set state = 'dropped', finished_at = clock_timestamp()
 where w.id = @id and w.state in ('rejected', 'retry', 'blocked', 'pending', 'conflict')
   and (sqlc.narg(user_id)::bigint is null or w.user_id = sqlc.narg(user_id)::bigint)
 returning w.id;
-
--- name: WritesOldestDue :one
-select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as age
-from writes where state in ('pending', 'sending', 'uncertain', 'retry');
