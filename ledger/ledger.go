@@ -88,7 +88,13 @@ type Entry struct {
 	SpentDate planner.Date  `json:"spent_date"`
 	Hours     planner.Hours `json:"hours"` // hundredths of an hour, at least 1
 	Notes     string        `json:"notes"`
+	// Start is when it starts, in accounts that track start and end times; it ends
+	// after Hours. None: the account tracks durations.
+	Start planner.TimeOfDay `json:"start,omitzero"`
 }
+
+// End is when an entry with a start ends; none if that is not before midnight.
+func (e Entry) End() planner.TimeOfDay { return e.Start.Add(e.Hours.Minutes()) }
 
 // RemoteEntry is a time entry as Harvest tells it.
 type RemoteEntry struct {
@@ -104,6 +110,8 @@ type RemoteEntry struct {
 	SpentDate      planner.Date
 	Hours          planner.Hours
 	Notes          string
+	StartedTime    planner.TimeOfDay // of the user's day; none if the account tracks durations and no timer runs
+	EndedTime      planner.TimeOfDay // the same; none while a timer runs
 	IsLocked       bool
 	LockedReason   string // Harvest's words, for display only
 	ApprovalStatus string // unsubmitted, submitted or approved; may be empty
@@ -116,9 +124,15 @@ type RemoteEntry struct {
 	UpdatedAt      time.Time // whole seconds, UTC
 }
 
-// Entry returns the part of r that we can mean.
+// Entry returns the part of r that we can mean. Only what has an end has a
+// start of that kind: a running timer shows when it was started in accounts
+// that track durations too (harvest-api.md, section 7.1).
 func (r RemoteEntry) Entry() Entry {
-	return Entry{ProjectID: r.ProjectID, TaskID: r.TaskID, SpentDate: r.SpentDate, Hours: r.Hours, Notes: r.Notes}
+	e := Entry{ProjectID: r.ProjectID, TaskID: r.TaskID, SpentDate: r.SpentDate, Hours: r.Hours, Notes: r.Notes}
+	if !r.EndedTime.IsZero() {
+		e.Start = r.StartedTime
+	}
+	return e
 }
 
 // Is reports whether the remote entry carries our reference id.

@@ -51,10 +51,13 @@ type Remote interface {
 	DeleteEntry(ctx context.Context, id int64) error
 }
 
-// Changes are the fields an update sends; nil fields are left alone.
+// Changes are the fields an update sends; nil fields are left alone. In accounts
+// that track start and end times Hours and Start come together, because there
+// the hours are what lies between the start and the end.
 type Changes struct {
 	Hours *planner.Hours
 	Notes *string
+	Start *planner.TimeOfDay
 }
 
 // EntryFilter chooses which time entries are listed. Zero fields do not filter.
