@@ -188,7 +188,7 @@ func (c *serveConfig) work(p *program, served served) *jobs.Work {
 			return p.harvest.Client(harvest.Credentials{
 				// Also for personal tokens: one that was replaced meanwhile is noticed.
 				Tokens: p.store.Tokens(connectionID, p.harvest.Refresh), AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
-				TimestampTimers: credentials.TimestampTimers,
+				TimestampTimers: credentials.TimestampTimers, Clock: credentials.Clock,
 			}, priority), nil
 		},
 		StartPull: func(ctx context.Context, userID int64) error {

@@ -22,6 +22,7 @@ type Credentials struct {
 	HarvestUserID    int64
 	Kind             CredentialKind
 	TimestampTimers  bool          // the account tracks start and end times
+	Clock            string        // how it writes them: "12h" or "24h"
 	Token            ledger.Secret // as it was stored; one of OAuth may have expired, see [Store.Tokens]
 }
 
@@ -165,7 +166,7 @@ func (s *Store) Credentials(ctx context.Context, connectionID int64) (Credential
 	}
 	return Credentials{
 		ConnectionID: connectionID, UserID: row.UserID, HarvestAccountID: row.HarvestAccountID,
-		HarvestUserID: row.HarvestUserID, Kind: sealed.Kind, TimestampTimers: row.TimestampTimers, Token: ledger.Secret(sealed.Token),
+		HarvestUserID: row.HarvestUserID, Kind: sealed.Kind, TimestampTimers: row.TimestampTimers, Clock: row.Clock, Token: ledger.Secret(sealed.Token),
 	}, nil
 }
 

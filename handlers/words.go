@@ -66,6 +66,8 @@ func causeSentence(reason string, status int) string {
 		return withStatus("Harvest knows no such project, task or entry", status)
 	case ledger.ReasonInvalid:
 		return withStatus("Harvest refused it", status)
+	case ledger.ReasonTimes:
+		return "Harvest tracks start and end times in this account, and the entry has none, so nothing was sent."
 	}
 	switch ledger.WaitReason(reason) {
 	case ledger.WaitAsked:
@@ -149,6 +151,8 @@ func refusedAdvice(reason string) string {
 		return "The day may be locked, or the project no longer open to you. Have that changed in Harvest and try again, or give it up."
 	case ledger.ReasonNotFound:
 		return "It may have been archived or deleted there. Choose another row for it and push again, or give it up."
+	case ledger.ReasonTimes:
+		return "Push it again to say when it starts, or give it up."
 	default:
 		return canBeGiven
 	}

@@ -35,6 +35,8 @@ func slowDecode(tb testing.TB, body []byte) []ledger.RemoteEntry {
 			ID             int64       `json:"id"`
 			SpentDate      string      `json:"spent_date"`
 			Hours          json.Number `json:"hours"`
+			StartedTime    string      `json:"started_time"`
+			EndedTime      string      `json:"ended_time"`
 			Notes          string      `json:"notes"`
 			IsLocked       bool        `json:"is_locked"`
 			LockedReason   string      `json:"locked_reason"`
@@ -65,6 +67,19 @@ func slowDecode(tb testing.TB, body []byte) []ledger.RemoteEntry {
 		}
 		return i
 	}
+	timeOfDay := func(text string) planner.TimeOfDay {
+		if text == "" {
+			return 0
+		}
+		at, err := time.Parse("3:04pm", text)
+		if err != nil {
+			at, err = time.Parse("15:04", text)
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return planner.TimeAt(planner.Minutes(at.Hour()*60 + at.Minute()))
+	}
 	for _, w := range page.Entries {
 		date, err := planner.ParseDate(w.SpentDate)
 		if err != nil {
@@ -77,7 +92,7 @@ func slowDecode(tb testing.TB, body []byte) []ledger.RemoteEntry {
 		entries = append(entries, ledger.RemoteEntry{
 			ID: w.ID, UserID: id(w.User.ID), ClientID: id(w.Client.ID), ClientName: w.Client.Name, Currency: w.Client.Currency,
 			ProjectID: id(w.Project.ID), ProjectName: w.Project.Name, TaskID: id(w.Task.ID), TaskName: w.Task.Name, SpentDate: date,
-			Hours: planner.Hours(f*100 + 0.5), Notes: w.Notes, IsLocked: w.IsLocked, LockedReason: w.LockedReason,
+			Hours: planner.Hours(f*100 + 0.5), StartedTime: timeOfDay(w.StartedTime), EndedTime: timeOfDay(w.EndedTime), Notes: w.Notes, IsLocked: w.IsLocked, LockedReason: w.LockedReason,
 			ApprovalStatus: w.ApprovalStatus, IsBilled: w.IsBilled, IsRunning: w.IsRunning, Billable: w.Billable,
 			ReferenceID: w.Reference.ID, ReferenceGroup: w.Reference.Group, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt,
 		})
@@ -132,6 +147,21 @@ func TestDecodeEntry(t *testing.T) {
 		{
 			name: "ids beyond 2^53 and as floats", body: `{"id":9007199254740993,"spent_date":"2026-01-15","project":{"id":17.0},"task":{"id":1.7e1},"user":{"id":9223372036854775807}}`,
 			want: ledger.RemoteEntry{ID: 9007199254740993, SpentDate: day, ProjectID: 17, TaskID: 17, UserID: 9223372036854775807},
+		},
+		{
+			name: "24-hour clock", body: `{"id":1,"spent_date":"2026-01-15","started_time":"09:10","ended_time":"14:40"}`,
+			want: ledger.RemoteEntry{ID: 1, SpentDate: day, StartedTime: planner.TimeAt(550), EndedTime: planner.TimeAt(880)},
+		},
+		{
+			name: "12-hour clock, from midnight", body: `{"id":1,"spent_date":"2026-01-15","started_time":"12:00am","ended_time":"2:40 PM"}`,
+			want: ledger.RemoteEntry{ID: 1, SpentDate: day, StartedTime: planner.TimeAt(0), EndedTime: planner.TimeAt(880)},
+		},
+		{
+			name: "times that are none", body: `{"id":1,"spent_date":"2026-01-15","started_time":null,"ended_time":"half past two"}`,
+			want: ledger.RemoteEntry{ID: 1, SpentDate: day},
+		},
+		{
+			name: "a time of another kind", body: `{"id":1,"spent_date":"2026-01-15","started_time":{"hour":9}}`, wantErr: "unexpected kind",
 		},
 		{
 			name: "reference ids as strings and numbers", body: `{"id":1,"spent_date":"2026-01-15","external_reference":{"id":"a\"b","group_id":4711,"service":"x"}}`,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"furrow/ledger"
+	"furrow/planner"
 )
 
 const (
@@ -137,23 +138,44 @@ type wireReference struct {
 	Permalink string `json:"permalink,omitempty"`
 }
 
-// wireChange is the body of a create or an update. It never holds a field of
-// the start-and-end mode: on an account of the other mode such fields have done
-// harm (harvest-api.md, section 7.1).
+// wireChange is the body of a create or an update. It never holds hours and
+// times together: fields of the mode that an account is not in have done harm
+// (harvest-api.md, section 7.1).
 type wireChange struct {
-	ProjectID int64          `json:"project_id,omitempty"`
-	TaskID    int64          `json:"task_id,omitempty"`
-	SpentDate string         `json:"spent_date,omitempty"`
-	Hours     number         `json:"hours,omitempty"`
-	Notes     *string        `json:"notes,omitempty"`
-	Reference *wireReference `json:"external_reference,omitempty"`
+	ProjectID   int64          `json:"project_id,omitempty"`
+	TaskID      int64          `json:"task_id,omitempty"`
+	SpentDate   string         `json:"spent_date,omitempty"`
+	Hours       number         `json:"hours,omitempty"`
+	StartedTime string         `json:"started_time,omitempty"`
+	EndedTime   string         `json:"ended_time,omitempty"`
+	Notes       *string        `json:"notes,omitempty"`
+	Reference   *wireReference `json:"external_reference,omitempty"`
 }
 
-// CreateEntry makes a time entry with the given hours, in the form for
-// accounts that track durations (timesheets-api/timesheets/time-entries,
-// "create a time entry via duration"). Hours below 0.01 are refused without
-// being sent: Harvest takes 0 for "start a timer" (harvest-api.md, section
-// 7.1). So are hours for an account that is said to want start and end times.
+// setTime says how long the entry is, in the fields of the account's mode. why
+// is empty, or tells why that cannot be said: Harvest takes 0 hours, and a start
+// without an end, for "start a timer" (harvest-api.md, section 7.1).
+func (w *wireChange) setTime(c Credentials, hours planner.Hours, start planner.TimeOfDay) (why ledger.Reason) {
+	end := ledger.Entry{Hours: hours, Start: start}.End()
+	switch {
+	case hours < 1:
+		return ledger.ReasonInvalid
+	case !c.TimestampTimers:
+		w.Hours = number(hours.Decimal())
+	case end.IsZero():
+		return ledger.ReasonTimes
+	default:
+		w.StartedTime, w.EndedTime = start.Format(c.Clock), end.Format(c.Clock)
+	}
+	return ""
+}
+
+// CreateEntry makes a time entry (timesheets-api/timesheets/time-entries,
+// "create a time entry via duration" and "via start and end time"). In accounts
+// that track durations it sends the hours, and the entry's start is not told;
+// in those that track start and end times it sends the two times and no hours.
+// Hours below 0.01 are refused without being sent, and so is an entry without
+// times where those are tracked, with [ledger.ReasonTimes].
 //
 // The answer is believed if it carries our reference or, should Harvest have
 // dropped that, project, task and date as sent; otherwise the outcome is
@@ -162,19 +184,18 @@ type wireChange struct {
 // returned running, because it has been created all the same.
 func (c *Client) CreateEntry(ctx context.Context, entry ledger.Entry, reference, permalink string) (ledger.RemoteEntry, error) {
 	what := call{method: http.MethodPost, path: entriesPath, name: entriesPath}
-	if entry.Hours < 1 || c.credentials.TimestampTimers {
-		return ledger.RemoteEntry{}, c.failed(what, ledger.Refused, ledger.ReasonInvalid)
-	}
-	var err error
-	what.body, err = json.Marshal(wireChange{
+	body := wireChange{
 		ProjectID: entry.ProjectID,
 		TaskID:    entry.TaskID,
 		SpentDate: entry.SpentDate.String(),
-		Hours:     number(entry.Hours.Decimal()),
 		Notes:     &entry.Notes,
 		Reference: &wireReference{ID: reference, Group: ledger.ReferenceGroup, Permalink: permalink},
-	})
-	if err != nil {
+	}
+	if why := body.setTime(c.credentials, entry.Hours, entry.Start); why != "" {
+		return ledger.RemoteEntry{}, c.failed(what, ledger.Refused, why)
+	}
+	var err error
+	if what.body, err = json.Marshal(body); err != nil {
 		return ledger.RemoteEntry{}, c.failed(what, ledger.Refused, ledger.ReasonInvalid)
 	}
 	created, err := c.oneEntry(ctx, what, func(e ledger.RemoteEntry) error {
@@ -198,9 +219,11 @@ func (c *Client) CreateEntry(ctx context.Context, entry ledger.Entry, reference,
 
 // UpdateEntry changes the given fields and no others: echoed fields have
 // doubled hours before (harvest-api.md, section 7.2). Without changes it
-// returns the entry as it is. Hours that [Client.CreateEntry] would not send
-// are refused without being sent here too. Harvest may drop a change to a
-// locked entry silently (section 8), so the caller compares the answer.
+// returns the entry as it is. Hours and a start that [Client.CreateEntry] would
+// not send are refused without being sent here too; where times are tracked
+// both are told again, so that the hours are right whatever they were. Harvest
+// may drop a change to a locked entry silently (section 8), so the caller
+// compares the answer.
 func (c *Client) UpdateEntry(ctx context.Context, id int64, changes ledger.Changes) (ledger.RemoteEntry, error) {
 	if changes.Hours == nil && changes.Notes == nil {
 		return c.Entry(ctx, id)
@@ -208,10 +231,13 @@ func (c *Client) UpdateEntry(ctx context.Context, id int64, changes ledger.Chang
 	what := call{method: http.MethodPatch, path: entryPath(id), name: entryName}
 	change := wireChange{Notes: changes.Notes}
 	if changes.Hours != nil {
-		if *changes.Hours < 1 || c.credentials.TimestampTimers {
-			return ledger.RemoteEntry{}, c.failed(what, ledger.Refused, ledger.ReasonInvalid)
+		var start planner.TimeOfDay
+		if changes.Start != nil {
+			start = *changes.Start
 		}
-		change.Hours = number(changes.Hours.Decimal())
+		if why := change.setTime(c.credentials, *changes.Hours, start); why != "" {
+			return ledger.RemoteEntry{}, c.failed(what, ledger.Refused, why)
+		}
 	}
 	var err error
 	if what.body, err = json.Marshal(change); err != nil {

@@ -169,10 +169,11 @@ type Credentials struct {
 	AccountID    int64
 	UserID       int64 // Harvest's id of the user, which lists are limited to; 0 while connecting
 	ConnectionID int64 // whose share of the gate is used; 0 while connecting: no gate
-	// TimestampTimers: the account tracks start and end times, so hours are not
-	// sent to it. Whether Harvest would take them is contradictory
-	// (harvest-api.md, section 7.1); false sends them and lets it decide.
+	// TimestampTimers: the account tracks start and end times, so it is sent those
+	// and never hours; others are sent hours and never times (harvest-api.md,
+	// section 7.1). Clock is how it writes times, "12h" or "24h".
 	TimestampTimers bool
+	Clock           string
 }
 
 // Client is Harvest for one connection. It is cheap to make, and safe for

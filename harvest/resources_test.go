@@ -478,24 +478,6 @@ func TestReferences(t *testing.T) {
 	checkCall(t, b.client.DeleteReference(t.Context(), 1), ledger.Refused, ledger.ReasonNotFound, 404)
 }
 
-// TestTimestampAccount: an account that is known to want start and end times
-// is sent no hours.
-func TestTimestampAccount(t *testing.T) {
-	t.Parallel()
-	b := setup(t, sandbox.SeedDemo, func(_ *harvest.Config, c *harvest.Credentials) { c.TimestampTimers = true })
-	b.Switch(t, map[string]any{"account_mode": "timestamp"})
-	entry := b.freshEntry(t)
-	sent := b.count(t, sandboxtest.Match{Method: http.MethodPost})
-	_, err := b.client.CreateEntry(t.Context(), entry, "r", "")
-	checkCall(t, err, ledger.Refused, ledger.ReasonInvalid, 0)
-	hours := planner.Hours(100)
-	_, err = b.client.UpdateEntry(t.Context(), 1, ledger.Changes{Hours: &hours})
-	checkCall(t, err, ledger.Refused, ledger.ReasonInvalid, 0)
-	if n := sent(); n != 0 {
-		t.Errorf("sent %d times", n)
-	}
-}
-
 // TestCallsUnderFaults makes each newer call at a Harvest with each fault and
 // looks for what must never be told. Reads and writes are judged as TestFaults
 // has it, whatever the call is.

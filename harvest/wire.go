@@ -74,6 +74,10 @@ func (s *entryScanner) entry(e *ledger.RemoteEntry) {
 			e.SpentDate, dated = s.spentDate()
 		case "hours":
 			e.Hours = s.hours()
+		case "started_time":
+			e.StartedTime = s.timeOfDay()
+		case "ended_time":
+			e.EndedTime = s.timeOfDay()
 		case "notes":
 			e.Notes = s.string()
 		case "is_locked":
@@ -168,6 +172,17 @@ func (s *entryScanner) hours() planner.Hours {
 		s.fail(err)
 	}
 	return h
+}
+
+// timeOfDay reads a time by either clock. One in a form that Harvest was not
+// seen to write is none, rather than the end of every sync: hours say how long
+// an entry is.
+func (s *entryScanner) timeOfDay() planner.TimeOfDay {
+	at, err := planner.ParseTimeOfDay(string(s.scalar()))
+	if err != nil {
+		return 0
+	}
+	return at
 }
 
 func (s *entryScanner) instant() time.Time {

@@ -100,6 +100,7 @@ func (s *site) remote(ctx context.Context, connectionID int64, _ jobs.Urgency) (
 	}
 	return s.harvest.Client(harvest.Credentials{
 		Tokens: ledger.StaticToken(c.Token), AccountID: c.HarvestAccountID, UserID: c.HarvestUserID, ConnectionID: connectionID,
+		TimestampTimers: c.TimestampTimers, Clock: c.Clock,
 	}, harvest.Interactive), nil
 }
 

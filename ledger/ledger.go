@@ -199,6 +199,7 @@ const (
 	ReasonForbidden   Reason = "forbidden"   // 403
 	ReasonNotFound    Reason = "not_found"   // 404
 	ReasonInvalid     Reason = "invalid"     // 400, 409, 413, 422
+	ReasonTimes       Reason = "times"       // the account tracks start and end times, which the entry lacks; nothing was sent
 )
 
 // CallError is a failed call to Harvest. It never holds a token, a body, a

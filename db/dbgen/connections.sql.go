@@ -74,7 +74,7 @@ func (q *Queries) ConnectionByUser(ctx context.Context, userID int64) (Connectio
 }
 
 const ConnectionCredentials = `-- name: ConnectionCredentials :one
-select user_id, state, credentials, harvest_account_id, harvest_user_id, timestamp_timers from harvest_connections where id = $1
+select user_id, state, credentials, harvest_account_id, harvest_user_id, timestamp_timers, clock from harvest_connections where id = $1
 `
 
 type ConnectionCredentialsRow struct {
@@ -84,6 +84,7 @@ type ConnectionCredentialsRow struct {
 	HarvestAccountID int64
 	HarvestUserID    int64
 	TimestampTimers  bool
+	Clock            string
 }
 
 func (q *Queries) ConnectionCredentials(ctx context.Context, id int64) (ConnectionCredentialsRow, error) {
@@ -96,6 +97,7 @@ func (q *Queries) ConnectionCredentials(ctx context.Context, id int64) (Connecti
 		&i.HarvestAccountID,
 		&i.HarvestUserID,
 		&i.TimestampTimers,
+		&i.Clock,
 	)
 	return i, err
 }

@@ -32,7 +32,7 @@ where user_id = @user_id and state <> 'disconnected';
 update harvest_connections set state = 'needs_reauth' where id = @id and state = 'ok';
 
 -- name: ConnectionCredentials :one
-select user_id, state, credentials, harvest_account_id, harvest_user_id, timestamp_timers from harvest_connections where id = @id;
+select user_id, state, credentials, harvest_account_id, harvest_user_id, timestamp_timers, clock from harvest_connections where id = @id;
 
 -- name: ConnectionLock :one
 select id, state from harvest_connections where user_id = @user_id for update;

@@ -16,7 +16,8 @@ type Request struct {
 	Method    string    `json:"method"`
 	Path      string    `json:"path"` // as called
 	Query     string    `json:"query"`
-	Token     string    `json:"token"` // "" if the token is unknown
+	Fields    []string  `json:"fields,omitempty"` // the names in the body, sorted; their values are nobody's business
+	Token     string    `json:"token"`            // "" if the token is unknown
 	Account   string    `json:"account"`
 	UserAgent string    `json:"user_agent"`
 	Status    int       `json:"status"` // 0 if the connection was cut before an answer

@@ -18,9 +18,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -155,7 +157,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status := s.serve(w, r, c, f)
 
 	rec := Request{
-		Time: c.at, Method: c.method, Path: c.rawPath, Query: redact(c.query), Token: c.tokenName,
+		Time: c.at, Method: c.method, Path: c.rawPath, Query: redact(c.query), Fields: bodyFields(c), Token: c.tokenName,
 		Account: c.accountID, UserAgent: c.userAgent, Status: status,
 	}
 	if f != nil {
@@ -163,6 +165,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.requests.add(rec)
 	s.log.DebugContext(r.Context(), "sandbox request", "method", c.method, "path", c.rawPath, "status", status, "fault", rec.Fault)
+}
+
+// bodyFields are the names of the fields in a body; none if it cannot be read.
+func bodyFields(c *call) []string {
+	p, err := parseBody(c.contentType, c.body)
+	if err != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(p))
 }
 
 // redact takes credentials out of a query.

@@ -131,6 +131,36 @@ func hours() []statement {
 			r.is(t, "started_time", "null")
 			s.create(t, "hours", nil, "started_time", "08:00", "ended_time", "11:00").is(t, "is_running", "true")
 		}},
+		{"7.1/duration/times_of_a_change_are_ignored", own, func(t *testing.T, s *service) {
+			r := s.create(t)
+			r = s.patch(t, r.path("time_entries"), object("started_time", "08:00", "ended_time", "11:00")).want(t, 200)
+			r.is(t, "hours", "1.5")
+			r.is(t, "started_time", "null")
+		}},
+		{"7.1/timestamp/change_of_times", own, func(t *testing.T, s *service) {
+			stamps(s, t)
+			for _, clock := range []struct{ name, start, end, wantEnd string }{
+				{"24h", "10:00", "10:20", `"10:20"`}, {"12h", "10:00am", "1:20pm", `"1:20pm"`},
+			} {
+				s.set(t, "clock", clock.name)
+				made := s.create(t, "hours", nil, "started_time", "9:10", "ended_time", "14:40")
+				r := s.patch(t, made.path("time_entries"), object("started_time", clock.start, "ended_time", clock.end)).want(t, 200)
+				r.is(t, "ended_time", clock.wantEnd)
+				r.is(t, "hours", map[string]string{"24h": "0.33", "12h": "3.33"}[clock.name])
+				s.patch(t, made.path("time_entries"), object("notes", "x")).is(t, "ended_time", clock.wantEnd)
+			}
+		}},
+		{"7.1/timestamp/change_of_the_end_alone", own, func(t *testing.T, s *service) {
+			stamps(s, t)
+			made := s.create(t, "hours", nil, "started_time", "9:00", "ended_time", "10:00")
+			r := s.patch(t, made.path("time_entries"), object("ended_time", "11:30")).want(t, 200)
+			r.is(t, "started_time", `"09:00"`)
+			r.is(t, "hours", "2.5")
+		}},
+		{"7.1/timestamp/what_is_no_time_is_refused", own, func(t *testing.T, s *service) {
+			stamps(s, t)
+			s.post(t, "/v2/time_entries", s.entry("hours", nil, "started_time", "25:00", "ended_time", "26:00")).want(t, 422)
+		}},
 		{"7.1/timestamp/finished", own, func(t *testing.T, s *service) {
 			stamps(s, t)
 			r := s.create(t, "hours", nil, "started_time", "9:10", "ended_time", "14:40")
