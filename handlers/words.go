@@ -76,6 +76,8 @@ func causeSentence(reason string, status int) string {
 		return "Furrow keeps below the number of calls that Harvest allows."
 	case ledger.WaitBreaker:
 		return "Harvest keeps failing, so it is asked only now and then."
+	case ledger.WaitUntrusted:
+		return "What answers at Harvest's address could not prove that it is Harvest, so it was told nothing."
 	default:
 		return ""
 	}
@@ -85,7 +87,7 @@ func causeSentence(reason string, status int) string {
 // one failed.
 func holdsBack(reason string) bool {
 	switch ledger.WaitReason(reason) {
-	case ledger.WaitAsked, ledger.WaitLimit, ledger.WaitBreaker:
+	case ledger.WaitAsked, ledger.WaitLimit, ledger.WaitBreaker, ledger.WaitUntrusted:
 		return true
 	default:
 		return false

@@ -3,6 +3,7 @@ package harvest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ const (
 	// quickRetries and quickBudget bound what is tried again within one call.
 	quickRetries = 2
 	quickBudget  = 2 * time.Second
+	// untrustedWait is how long a Harvest whose certificate is not good is left alone.
+	untrustedWait = time.Minute
 	// maxPause is the longest wait for our own pace that a GET sits out.
 	maxPause = 2 * time.Second
 )
@@ -336,6 +339,14 @@ func (c *Client) request(ctx context.Context, what call) (*http.Request, error) 
 // noAnswer judges a request that failed before an answer's head was read.
 func (c *Client) noAnswer(ctx context.Context, what call, err error, sent bool) attempt {
 	result := attempt{class: ledger.NotSent, detail: causeText(err)}
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		// Not a matter of seconds, and nobody we may tell anything.
+		c.h.log.ErrorContext(ctx, "the certificate at Harvest's address is not good; nothing is sent there", "call", what.name, "detail", result.detail)
+		result.failure = ledger.FailureProvider
+		result.err = &ledger.WaitError{Wait: jitter(untrustedWait), Why: ledger.WaitUntrusted}
+		return result
+	}
 	reason := ledger.ReasonUnreachable
 	if sent {
 		result.class, reason = ledger.Unknown, ledger.ReasonBroken

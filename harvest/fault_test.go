@@ -2,6 +2,7 @@ package harvest_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -314,6 +316,61 @@ func TestCancelledWrite(t *testing.T) {
 	}
 	if got := gate.take(); strings.Contains(got, "failed") {
 		t.Errorf("the gate blames Harvest: %s", got)
+	}
+}
+
+// TestCertificates: whoever cannot prove to be Harvest is told nothing, and is
+// not asked again and again.
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	trusted, stranger := sandboxtest.NewAuthority(t), sandboxtest.NewAuthority(t)
+	tomorrow := time.Now().Add(24 * time.Hour)
+	for _, tt := range []struct {
+		name        string
+		certificate *tls.Certificate
+	}{
+		{"expired", trusted.Issue(t, "127.0.0.1", time.Now().Add(-time.Hour))},
+		{"another host", trusted.Issue(t, "api.example.com", tomorrow)},
+		{"unknown authority", stranger.Issue(t, "127.0.0.1", tomorrow)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var certificate atomic.Pointer[tls.Certificate]
+			certificate.Store(tt.certificate)
+			gate := &gateLog{}
+			b := setup(t, sandbox.SeedDemo, nil)
+			wire := sandboxtest.StartWire(t, b.Sandbox, sandboxtest.WireOptions{Certificate: certificate.Load})
+			h, err := harvest.New(harvest.Config{
+				BaseURL: wire.URL, RootCAs: trusted.Pool, Gate: gate, Log: slog.New(slog.NewTextHandler(b.log, nil)),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(h.Close)
+			client := h.Client(ida(), harvest.Interactive)
+			_, read := client.Account(t.Context())
+			_, write := client.CreateEntry(t.Context(), someEntry(), "r", "")
+			for _, err := range []error{read, write} {
+				var wait *ledger.WaitError
+				if !errors.As(err, &wait) || wait.Why != ledger.WaitUntrusted || wait.Wait < time.Minute || wait.Status != 0 {
+					t.Errorf("error %v, want to wait for a minute", err)
+				}
+				b.noSecret(t, err)
+			}
+			if n, requests := wire.Connections(), b.Requests(t); n != 2 || len(requests) != 0 {
+				t.Errorf("%d connections for two calls, and the requests %v", n, requests)
+			}
+			if got, want := gate.take(), "admit 1 general reserve 0, failed provider, admit 1 general reserve 0, failed provider"; got != want {
+				t.Errorf("gate: %s", got)
+			}
+			if log := b.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "certificate") {
+				t.Errorf("the log says %q", log)
+			}
+			certificate.Store(trusted.Issue(t, "127.0.0.1", tomorrow))
+			if _, err := client.Account(t.Context()); err != nil {
+				t.Errorf("with a certificate that is good: %v", err)
+			}
+		})
 	}
 }
 

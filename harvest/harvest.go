@@ -8,6 +8,8 @@
 package harvest
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -66,6 +68,9 @@ type Config struct {
 	// default 2000, the most that Harvest gives (introduction/overview/pagination).
 	PageSize int
 
+	// RootCAs may vouch for an https address; nil: those that the system trusts.
+	RootCAs *x509.CertPool
+
 	Gate ledger.Gate  // nil admits every call
 	Log  *slog.Logger // nil: [slog.Default]
 }
@@ -119,12 +124,12 @@ func New(cfg Config) (*Harvest, error) {
 	if cfg.OAuthConfigured() {
 		h.oauth = &oauthClient{id: cfg.ClientID, secret: cfg.ClientSecret}
 	}
-	h.http, h.idHTTP = newHTTPClient(base), newHTTPClient(id)
+	h.http, h.idHTTP = newHTTPClient(base, cfg.RootCAs), newHTTPClient(id, cfg.RootCAs)
 	return h, nil
 }
 
 // newHTTPClient returns a client for one host.
-func newHTTPClient(base *url.URL) *http.Client {
+func newHTTPClient(base *url.URL, roots *x509.CertPool) *http.Client {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second, Control: onlyLoopbackOrPublic(isLoopback(base.Hostname()))}
 	return &http.Client{
 		Transport: &http.Transport{
@@ -133,6 +138,7 @@ func newHTTPClient(base *url.URL) *http.Client {
 			DialContext:            dialer.DialContext,
 			ForceAttemptHTTP2:      true,
 			TLSHandshakeTimeout:    3 * time.Second,
+			TLSClientConfig:        &tls.Config{RootCAs: roots},
 			MaxIdleConnsPerHost:    8,
 			IdleConnTimeout:        60 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10,

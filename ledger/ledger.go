@@ -190,7 +190,7 @@ type Reason string
 
 // The reasons.
 const (
-	ReasonUnreachable Reason = "unreachable" // no connection: name, dial, TLS
+	ReasonUnreachable Reason = "unreachable" // no connection: name, dial, handshake
 	ReasonTimeout     Reason = "timeout"     // no answer in time
 	ReasonBroken      Reason = "broken"      // the connection ended in the middle
 	ReasonServer      Reason = "server"      // 5xx
@@ -221,8 +221,8 @@ func (e *CallError) Error() string {
 }
 
 // WaitError says that nothing was done and that no call may be made before
-// Wait is over: Harvest asked for it (429), or a limit or the breaker holds
-// calls back.
+// Wait is over: Harvest asked for it (429), a limit or the breaker holds calls
+// back, or there is somebody else in its place.
 type WaitError struct {
 	Wait   time.Duration
 	Why    WaitReason
@@ -234,9 +234,10 @@ type WaitReason string
 
 // The reasons to wait.
 const (
-	WaitAsked   WaitReason = "asked"   // Harvest answered 429 or 503 with Retry-After
-	WaitLimit   WaitReason = "limit"   // our own pacing
-	WaitBreaker WaitReason = "breaker" // Harvest is failing; one probe at a time
+	WaitAsked     WaitReason = "asked"     // Harvest answered 429 or 503 with Retry-After
+	WaitLimit     WaitReason = "limit"     // our own pacing
+	WaitBreaker   WaitReason = "breaker"   // Harvest is failing; one probe at a time
+	WaitUntrusted WaitReason = "untrusted" // its certificate does not prove that it is Harvest
 )
 
 func (e *WaitError) Error() string {
