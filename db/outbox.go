@@ -81,19 +81,38 @@ func (b *outbox) Next(ctx context.Context) (w ledger.Write, ok bool, err error) 
 	if err := json.Unmarshal(r.Payload, &w.Entry); err != nil {
 		return ledger.Write{}, false, fmt.Errorf("read write %d: %w", r.ID, err)
 	}
-	if r.RemoteID != nil {
-		w.RemoteID = *r.RemoteID
-	}
-	if r.AgreedHours != nil && r.AgreedNotes != nil {
-		w.Base = &ledger.Base{Hours: planner.Hours(*r.AgreedHours), Notes: *r.AgreedNotes, UpdatedAt: deref(r.AgreedUpdatedAt)}
+	w.RemoteID, w.KeepID = derefID(r.RemoteID), derefID(r.KeptID)
+	switch {
+	case r.Base != nil:
+		w.Base = new(ledger.Base)
+		if err := json.Unmarshal(r.Base, w.Base); err != nil {
+			return ledger.Write{}, false, fmt.Errorf("read what write %d starts from: %w", r.ID, err)
+		}
+	case r.AgreedHours != nil && r.AgreedNotes != nil:
+		w.Base = &ledger.Base{Entry: w.Entry, UpdatedAt: deref(r.AgreedUpdatedAt)}
+		w.Base.Hours, w.Base.Notes = planner.Hours(*r.AgreedHours), *r.AgreedNotes
 	}
 	return w, true, nil
 }
 
 // Begin implements [ledger.Outbox].
 func (b *outbox) Begin(ctx context.Context, w ledger.Write) error {
-	n, err := b.store.q.WriteBegin(ctx, dbgen.WriteBeginParams{ID: w.ID, ConnectionID: b.connectionID, Lease: &b.lease, Term: b.term})
+	seen, err := jsonOf(w.Seen)
+	if err != nil {
+		return err
+	}
+	n, err := b.store.q.WriteBegin(ctx, dbgen.WriteBeginParams{
+		ID: w.ID, ConnectionID: b.connectionID, Lease: &b.lease, Term: b.term, RemoteBefore: seen,
+	})
 	return fenced(n, err)
+}
+
+// jsonOf is null for nothing.
+func jsonOf[T any](v *T) ([]byte, error) {
+	if v == nil {
+		return nil, nil
+	}
+	return json.Marshal(v)
 }
 
 func fenced(rows int64, err error) error {
@@ -112,12 +131,17 @@ func (b *outbox) Settle(ctx context.Context, w ledger.Write, r ledger.Result) er
 		settled := dbgen.WriteSettleParams{
 			ID: w.ID, ConnectionID: b.connectionID, State: string(r.State), Lookups: int32(r.Lookups), Wait: r.Wait, Finished: r.State.Finished(),
 		}
+		settled.Untried = r.Attempt.Outcome == ledger.OutcomeUntried // it says nothing new
 		if r.State != ledger.Done {
 			settled.ErrorReason, settled.ErrorStatus, settled.ErrorMessage = r.Attempt.Reason, int32(r.Attempt.Status), r.Attempt.Message
 			settled.Failed = r.Attempt.Reason != ""
 		}
 		if r.Remote != nil {
 			settled.RemoteID = &r.Remote.ID
+			var err error
+			if settled.RemoteAfter, err = json.Marshal(r.Remote.Entry()); err != nil {
+				return err
+			}
 		}
 		row, err := tx.q.WriteSettle(ctx, settled)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -133,37 +157,79 @@ func (b *outbox) Settle(ctx context.Context, w ledger.Write, r ledger.Result) er
 		if err != nil {
 			return err
 		}
-		return tx.settleEntry(ctx, row, w, r)
+		if err := tx.settleEntry(ctx, row, w, r); err != nil {
+			return err
+		}
+		over := r.State.Finished()
+		if r.State == ledger.Retry || r.State == ledger.Pending {
+			n, err := tx.q.WriteOvertaken(ctx, w.ID)
+			if err != nil {
+				return err
+			}
+			over = n > 0
+		}
+		if !over {
+			return nil
+		}
+		return tx.follow(ctx, row.PushedEntryID, w, r)
 	})
 }
 
 // settleEntry brings the entry of ours and its mirror to what Harvest was seen
 // to hold.
 func (tx *Tx) settleEntry(ctx context.Context, row dbgen.WriteSettleRow, w ledger.Write, r ledger.Result) error {
+	if r.Gone {
+		_, err := tx.markGone(ctx, row.UserID, []int64{w.RemoteID})
+		return err
+	}
+	if r.Remote == nil {
+		return nil
+	}
+	if _, err := tx.mergeEntries(ctx, row.UserID, []ledger.RemoteEntry{*r.Remote}, &named{}); err != nil {
+		return fmt.Errorf("mirror entry %d: %w", r.Remote.ID, err)
+	}
+	agreed := r.Remote.Entry()
 	switch {
-	case r.Gone:
-		if _, err := tx.markGone(ctx, row.UserID, []int64{w.RemoteID}); err != nil {
+	case r.State == ledger.Done && w.Op != ledger.OpRemoveDouble:
+	case r.State == ledger.Conflict && w.Op == ledger.OpCreate:
+		agreed = w.Entry // it was made as we said, and changed by somebody since
+	default:
+		return nil
+	}
+	hours := int32(agreed.Hours)
+	return tx.q.PushedAgree(ctx, dbgen.PushedAgreeParams{
+		ID: row.PushedEntryID, RemoteID: &r.Remote.ID, Hours: &hours, Notes: &agreed.Notes, UpdatedAt: &r.Remote.UpdatedAt,
+	})
+}
+
+// follow lets what waits behind a write that is over start from what came of
+// it. After a conflict it waits for a person too. An entry that is deleted, with
+// nothing meant for it any more, is over as well.
+func (tx *Tx) follow(ctx context.Context, pushedID string, w ledger.Write, r ledger.Result) error {
+	if w.Op == ledger.OpRemoveDouble {
+		return nil // says nothing of the entry that stays
+	}
+	deleted := w.Op == ledger.OpDelete && r.State == ledger.Done
+	if deleted {
+		if _, err := tx.q.PushedRenew(ctx, pushedID); err != nil {
 			return err
 		}
-		if r.State == ledger.Done {
-			return tx.q.PushedRemove(ctx, row.PushedEntryID)
+	}
+	behind, err := tx.q.WritesFollow(ctx, dbgen.WritesFollowParams{
+		PushedEntryID: pushedID, ID: w.ID, ReferenceGroup: ledger.ReferenceGroup, Conflict: r.State == ledger.Conflict,
+	})
+	if err != nil {
+		return fmt.Errorf("let what is behind write %d follow: %w", w.ID, err)
+	}
+	for _, next := range behind {
+		if next.State == string(ledger.Superseded) {
+			deleted = deleted || next.Op == string(ledger.OpDelete)
+		} else {
+			return nil // the entry is still meant
 		}
-	case r.Remote != nil:
-		if _, err := tx.mergeEntries(ctx, row.UserID, []ledger.RemoteEntry{*r.Remote}, &named{}); err != nil {
-			return fmt.Errorf("mirror entry %d: %w", r.Remote.ID, err)
-		}
-		agreed := r.Remote.Entry()
-		switch {
-		case r.State == ledger.Done:
-		case r.State == ledger.Conflict && w.Op == ledger.OpCreate:
-			agreed = w.Entry // it was made as we said, and changed by somebody since
-		default:
-			return nil
-		}
-		hours := int32(agreed.Hours)
-		return tx.q.PushedAgree(ctx, dbgen.PushedAgreeParams{
-			ID: row.PushedEntryID, RemoteID: &r.Remote.ID, Hours: &hours, Notes: &agreed.Notes, UpdatedAt: &r.Remote.UpdatedAt,
-		})
+	}
+	if deleted {
+		return tx.q.PushedRemove(ctx, pushedID)
 	}
 	return nil
 }

@@ -72,19 +72,13 @@ func (a writeAdder) add(ctx context.Context, line ledger.Line, ours *ledger.Push
 	if ours == nil {
 		return a.create(ctx, line)
 	}
-	// What has provably not reached Harvest gives way to what is meant now.
+	// What has provably not reached Harvest gives way to what is meant now. What
+	// is on its way does not: this one waits behind it.
 	superseded, err := a.tx.q.WriteSupersede(ctx, ours.ID)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	inFlight, err := a.tx.q.WriteInFlight(ctx, ours.ID)
-	if err != nil {
-		return err
-	}
-	if inFlight {
-		return planner.ErrConflict
-	}
-	if line.Action == ledger.LineDelete && superseded == string(ledger.OpCreate) {
+	if line.Action == ledger.LineDelete && superseded == string(ledger.OpCreate) && !ours.InFlight {
 		return a.tx.q.PushedRemove(ctx, ours.ID) // never sent, so there is nothing to delete
 	}
 	return a.change(ctx, line, ours)
@@ -120,33 +114,45 @@ func (a writeAdder) change(ctx context.Context, line ledger.Line, ours *ledger.P
 	switch line.Action {
 	case ledger.LineCreate:
 		if ours.RemoteID != 0 { // it was there and is gone: a new one gets a new reference
-			pushed.Generation, err = a.tx.q.PushedRenew(ctx, dbgen.PushedRenewParams{ID: ours.ID, UserID: a.userID})
+			pushed.Generation, err = a.tx.q.PushedRenew(ctx, ours.ID)
 			if err != nil {
 				return err
 			}
 		}
 		return a.write(ctx, line, ledger.OpCreate, pushed.ID, pushed.Generation, nil)
 	case ledger.LineUpdate:
-		if err := a.rebase(ctx, line, ours); err != nil {
-			return err
-		}
 		return a.write(ctx, line, ledger.OpUpdate, pushed.ID, pushed.Generation, pushed.RemoteID)
 	default:
-		if err := a.rebase(ctx, line, ours); err != nil {
-			return err
-		}
 		line.Hours = hours
 		return a.write(ctx, line, ledger.OpDelete, pushed.ID, pushed.Generation, pushed.RemoteID)
 	}
 }
 
-// rebase lets a write that deliberately goes over a change made in Harvest
-// start from that change.
-func (a writeAdder) rebase(ctx context.Context, line ledger.Line, ours *ledger.Pushed) error {
+// goneOver is what Harvest has, where a line deliberately goes over a change
+// made there; nil where it does not.
+func (a writeAdder) goneOver(ctx context.Context, line ledger.Line, pushedID string) (*ledger.Base, error) {
 	if line.Reason != ledger.LineChanged {
-		return nil
+		return nil, nil //nolint:nilnil // nothing is gone over
 	}
-	return a.tx.q.PushedRebase(ctx, dbgen.PushedRebaseParams{ID: ours.ID, UserID: a.userID})
+	return a.tx.remoteOf(ctx, a.userID, pushedID)
+}
+
+// remoteOf is what Harvest has of an entry of ours, as mirrored; nil if it has
+// nothing.
+func (tx *Tx) remoteOf(ctx context.Context, userID int64, pushedID string) (*ledger.Base, error) {
+	e, err := tx.q.PushedRemote(ctx, dbgen.PushedRemoteParams{ID: pushedID, UserID: userID})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // see above
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &ledger.Base{
+		Entry: ledger.Entry{
+			ProjectID: derefID(e.ProjectID), TaskID: derefID(e.TaskID), SpentDate: e.SpentDate, Hours: planner.Hours(e.Hours), Notes: e.Notes,
+		},
+		UpdatedAt: e.UpdatedAt,
+	}, nil
 }
 
 func (a writeAdder) write(ctx context.Context, line ledger.Line, op ledger.Op, pushedID string, generation int32, remoteID *int64) error {
@@ -163,10 +169,18 @@ func (a writeAdder) write(ctx context.Context, line ledger.Line, op ledger.Op, p
 	if err != nil {
 		return err
 	}
+	over, err := a.goneOver(ctx, line, pushedID)
+	if err != nil {
+		return err
+	}
+	base, err := jsonOf(over)
+	if err != nil {
+		return err
+	}
 	_, err = a.tx.q.WriteAdd(ctx, dbgen.WriteAddParams{
 		UserID: a.userID, ConnectionID: a.connectionID, PushedEntryID: pushedID, Op: string(op),
 		Reference: ledger.ReferenceGroup + ":" + pushedID + ":" + strconv.Itoa(int(generation)),
-		Payload:   payload, RemoteID: remoteID, MutationID: a.mutationID, State: string(a.state),
+		Payload:   payload, RemoteID: remoteID, Base: base, MutationID: a.mutationID, State: string(a.state),
 	})
 	return err
 }

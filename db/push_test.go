@@ -77,37 +77,36 @@ func TestSupersede(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// On its way: neither changed nor taken back.
-	stale := f.weekPlan(t)
-	f.plan(t, cell, 120, "three")
-	if n := f.push(t, nil); n != 0 {
+	// On its way: what is meant later waits behind it, and only the last of that.
+	f.plan(t, cell, 105, "three")
+	if n := f.push(t, nil); n != 1 {
 		t.Errorf("%d lines over one on its way", n)
 	}
-	// A form that was made before it was on its way is refused whole.
-	line := ledger.Line{Cell: cell, Action: ledger.LineCreate, Ticked: true, Planned: 120, Note: "three", Hours: 200}
-	err := f.store.InTx(ctx, func(tx *db.Tx) error {
-		return tx.AddWrites(ctx, f.userID, f.connectionID, ledger.Connected, stale, []ledger.Line{line}, "stale-form")
-	})
-	if !errors.Is(err, planner.ErrConflict) {
-		t.Errorf("a line over one on its way: %v", err)
+	f.plan(t, cell, 120, "three")
+	if n := f.push(t, nil); n != 1 {
+		t.Errorf("%d lines over one on its way", n)
 	}
+	if s := f.states(t); s[ledger.Sending] != 1 || s[ledger.Pending] != 1 || s[ledger.Superseded] != 2 {
+		t.Errorf("states %v", s)
+	}
+	if first := next(t, box); first.ID != w.ID {
+		t.Errorf("write %d comes before the one that is on its way", first.ID)
+	}
+	line := ledger.Line{Cell: cell, Ticked: true, Planned: 120, Note: "three", Hours: 200}
 	for _, action := range []ledger.LineAction{ledger.LineSkip, ledger.LineBlocked} {
 		line.Action = action
 		err := f.store.InTx(ctx, func(tx *db.Tx) error {
-			return tx.AddWrites(ctx, f.userID, f.connectionID, ledger.Connected, stale, []ledger.Line{line}, "stale-form")
+			return tx.AddWrites(ctx, f.userID, f.connectionID, ledger.Connected, f.weekPlan(t), []ledger.Line{line}, "stale-form")
 		})
 		if !errors.Is(err, planner.ErrConflict) {
 			t.Errorf("a %s line: %v", action, err)
 		}
 	}
 
-	// Proven not applied: the third version goes out instead, as one create.
+	// Proven not applied: the last version goes out instead, as one create.
 	settle(t, box, w, ledger.Result{State: ledger.Retry, Wait: time.Hour, Attempt: ledger.Attempt{Outcome: "not_sent", Reason: "unreachable"}})
-	if n := f.push(t, nil); n != 1 {
-		t.Errorf("%d lines", n)
-	}
 	got := next(t, box)
-	if got.Op != ledger.OpCreate || got.Entry.Notes != "three" || got.Reference != w.Reference {
+	if got.Op != ledger.OpCreate || got.Entry.Notes != "three" || got.Entry.Hours != 200 || got.Reference != w.Reference {
 		t.Errorf("write %+v", got)
 	}
 	if err := box.Settle(ctx, w, ledger.Result{State: ledger.Done}); !errors.Is(err, ledger.ErrFenced) {
@@ -123,7 +122,7 @@ func TestSupersede(t *testing.T) {
 	if c := f.at(t, cell); c.Ours != nil || c.Mark() != ledger.MarkBlank {
 		t.Errorf("cell %+v", c)
 	}
-	if s := f.states(t); s[ledger.Superseded] != 3 || len(s) != 1 {
+	if s := f.states(t); s[ledger.Superseded] != 4 || len(s) != 1 {
 		t.Errorf("states %v", s)
 	}
 }

@@ -164,10 +164,10 @@ func (r *weekReader) readPushed() error {
 	var v dbgen.WeekPushedRow
 	scans := []any{
 		&v.ID, &v.ProjectID, &v.TaskID, &v.Day, &v.PlannedMinutes, &v.PlannedNote, &v.Hours, &v.Notes, &v.RemoteID, &v.AgreedHours, &v.AgreedNotes,
-		&v.RemoteHours, &v.RemoteNotes, &v.Gone, &v.WriteID, &v.Op, &v.State, &v.NotBefore, &v.ErrorReason, &v.ErrorStatus, &v.ErrorMessage,
+		&v.RemoteHours, &v.RemoteNotes, &v.RemoteProject, &v.RemoteTask, &v.RemoteDay, &v.Gone, &v.InFlight, &v.WriteID, &v.Op, &v.State, &v.NotBefore, &v.ErrorReason, &v.ErrorStatus, &v.ErrorMessage,
 	}
 	return r.each(scans, func() {
-		r.row(ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}).Cells[v.Day].Ours = pushedEntry(&v)
+		r.row(ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}).Cells[v.Day].Ours = pushedEntry(&v, r.plan.Week)
 	})
 }
 
@@ -367,14 +367,19 @@ func setHead(plan *ledger.WeekPlan, h dbgen.WeekHeadRow) {
 	}
 }
 
-func pushedEntry(r *dbgen.WeekPushedRow) *ledger.Pushed {
+func pushedEntry(r *dbgen.WeekPushedRow, week planner.Week) *ledger.Pushed {
 	p := &ledger.Pushed{
 		ID: r.ID, PlannedMinutes: planner.Minutes(r.PlannedMinutes), PlannedNote: r.PlannedNote,
 		Meant: planner.Hours(r.Hours), MeantNotes: r.Notes, RemoteID: r.RemoteID,
-		AgreedHours: planner.Hours(r.AgreedHours), AgreedNotes: r.AgreedNotes, Gone: r.Gone,
+		AgreedHours: planner.Hours(r.AgreedHours), AgreedNotes: r.AgreedNotes, Gone: r.Gone, InFlight: r.InFlight,
 	}
-	if !r.Gone {
+	if r.RemoteID != 0 && !r.Gone {
 		p.RemoteHours, p.RemoteNotes = planner.Hours(r.RemoteHours), r.RemoteNotes
+		if r.RemoteProject != r.ProjectID || r.RemoteTask != r.TaskID || r.RemoteDay != r.Day {
+			p.MovedTo = &ledger.CellID{
+				RowID: ledger.RowID{ProjectID: r.RemoteProject, TaskID: r.RemoteTask}, Date: week.Start.AddDays(int(r.RemoteDay)),
+			}
+		}
 	}
 	if r.WriteID != 0 {
 		p.Write = &ledger.LastWrite{

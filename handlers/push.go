@@ -185,7 +185,9 @@ func lineSentence(l ledger.Line) string {
 	case ledger.LineAlreadyTracked:
 		return "Already tracked in Harvest."
 	case ledger.LineOnItsWay:
-		return "An earlier change of it is on its way. Push again when that has arrived."
+		return "It is on its way."
+	case ledger.LineFollows:
+		return "An earlier change of it is on its way. This one goes after it."
 	case ledger.LineLocked:
 		return lockSentence(l.Detail)
 	case ledger.LineNotAssigned:

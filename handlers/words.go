@@ -68,6 +68,10 @@ func causeSentence(reason string, status int) string {
 		return withStatus("Harvest refused it", status)
 	case ledger.ReasonTimes:
 		return "Harvest tracks start and end times in this account, and the entry has none, so nothing was sent."
+	case ledger.ReasonIgnored:
+		return "Harvest answered as if it was done, but the entry stayed as it was. As a rule it is locked."
+	case ledger.ReasonForeign:
+		return "The entry belongs to another program, which has its own reference on it."
 	}
 	switch ledger.WaitReason(reason) {
 	case ledger.WaitAsked:
@@ -232,6 +236,8 @@ func attemptWhat(action ledger.Action, op ledger.Op) string {
 		return "Try again at once"
 	case ledger.ActionDrop:
 		return "Give it up"
+	case ledger.ActionTake:
+		return "Take what Harvest has"
 	case ledger.ActionSend:
 	}
 	switch op {
@@ -239,6 +245,14 @@ func attemptWhat(action ledger.Action, op ledger.Op) string {
 		return "Change the entry"
 	case ledger.OpDelete:
 		return "Delete the entry"
+	case ledger.OpStart:
+		return "Start the timer"
+	case ledger.OpStop:
+		return "Stop the timer"
+	case ledger.OpAdopt:
+		return "Take the entry over"
+	case ledger.OpRemoveDouble:
+		return "Remove the double"
 	default:
 		return "Create the entry"
 	}
@@ -250,13 +264,15 @@ func attemptOutcome(a ledger.Attempt, op ledger.Op) (outcome string, good bool) 
 	switch a.Outcome {
 	case ledger.OutcomeApplied:
 		return "Harvest confirmed it.", true
+	case ledger.OutcomeMerged:
+		return "Harvest confirmed it, and kept what somebody else had changed beside it.", true
 	case ledger.OutcomeFound:
-		if op == ledger.OpDelete {
+		if op == ledger.OpDelete || op == ledger.OpRemoveDouble {
 			return "It is gone already.", true
 		}
 		return "Harvest has it already, so it is not sent again.", true
 	case ledger.OutcomeAbsent:
-		if op == ledger.OpCreate {
+		if op == ledger.OpCreate || op == ledger.OpStart {
 			return "It is not there.", true
 		}
 		return "It is as it was before.", true

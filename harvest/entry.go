@@ -225,11 +225,17 @@ func (c *Client) CreateEntry(ctx context.Context, entry ledger.Entry, reference,
 // may drop a change to a locked entry silently (section 8), so the caller
 // compares the answer.
 func (c *Client) UpdateEntry(ctx context.Context, id int64, changes ledger.Changes) (ledger.RemoteEntry, error) {
-	if changes.Hours == nil && changes.Notes == nil {
+	if !changes.Any() {
 		return c.Entry(ctx, id)
 	}
 	what := call{method: http.MethodPatch, path: entryPath(id), name: entryName}
 	change := wireChange{Notes: changes.Notes}
+	if changes.ProjectID != nil && changes.TaskID != nil {
+		change.ProjectID, change.TaskID = *changes.ProjectID, *changes.TaskID
+	}
+	if changes.SpentDate != nil {
+		change.SpentDate = changes.SpentDate.String()
+	}
 	if changes.Hours != nil {
 		var start planner.TimeOfDay
 		if changes.Start != nil {

@@ -13,6 +13,7 @@ import (
 	"furrow/harvest/sandbox"
 	"furrow/harvest/sandbox/sandboxtest"
 	"furrow/ledger"
+	"furrow/planner"
 )
 
 func TestPush(t *testing.T) {
@@ -353,6 +354,7 @@ func TestPushChange(t *testing.T) {
 		name      string
 		cleared   bool // delete instead of update
 		arm       func(t *testing.T, b *bench, id int64)
+		inDoubt   func(t *testing.T, b *bench, id int64) // when the first try has not been answered
 		want      ledger.State
 		wantStory string
 		wantCalls int // PATCH or DELETE
@@ -362,11 +364,17 @@ func TestPushChange(t *testing.T) {
 		{name: "delete, answer lost", cleared: true, arm: drop("DELETE"), want: ledger.Done, wantStory: "send unknown, look found", wantCalls: 1},
 		{name: "delete, request lost", cleared: true, arm: lost("DELETE"), want: ledger.Done, wantStory: "send unknown, look absent, send applied", wantCalls: 2},
 		{
-			name: "update, deleted in Harvest", want: ledger.Conflict, wantStory: "send gone", wantCalls: 1,
+			name: "update, deleted in Harvest", want: ledger.Conflict, wantStory: "look gone",
 			arm: func(t *testing.T, b *bench, id int64) { b.sandbox.WebDelete(t, id) },
 		}, {
-			name: "delete, deleted in Harvest", cleared: true, want: ledger.Done, wantStory: "send gone", wantCalls: 1,
+			name: "delete, deleted in Harvest", cleared: true, want: ledger.Done, wantStory: "look found",
 			arm: func(t *testing.T, b *bench, id int64) { b.sandbox.WebDelete(t, id) },
+		}, {
+			name: "update, changed in Harvest", want: ledger.Conflict, wantStory: "look changed",
+			arm: func(t *testing.T, b *bench, id int64) { b.sandbox.WebUpdate(t, id, map[string]any{"notes": "by hand"}) },
+		}, {
+			name: "delete, changed in Harvest", cleared: true, want: ledger.Conflict, wantStory: "look changed",
+			arm: func(t *testing.T, b *bench, id int64) { b.sandbox.WebUpdate(t, id, map[string]any{"hours": 3}) },
 		}, {
 			name: "update, not found for a moment", want: ledger.Done, wantStory: "send refused, send applied", wantCalls: 2,
 			arm: func(t *testing.T, b *bench, _ int64) {
@@ -385,22 +393,13 @@ func TestPushChange(t *testing.T) {
 			},
 		}, {
 			name: "update, request lost and changed in Harvest", want: ledger.Conflict, wantStory: "send unknown, look changed", wantCalls: 1,
-			arm: func(t *testing.T, b *bench, id int64) {
-				b.fault(t, "PATCH", entriesPath, sandbox.FaultDropBefore, 1, nil)
-				b.sandbox.WebUpdate(t, id, map[string]any{"notes": "by hand"})
-			},
+			arm: lost("PATCH"), inDoubt: func(t *testing.T, b *bench, id int64) { b.sandbox.WebUpdate(t, id, map[string]any{"notes": "by hand"}) },
 		}, {
 			name: "delete, request lost and changed in Harvest", cleared: true, want: ledger.Conflict, wantStory: "send unknown, look changed", wantCalls: 1,
-			arm: func(t *testing.T, b *bench, id int64) {
-				b.fault(t, "DELETE", entriesPath, sandbox.FaultDropBefore, 1, nil)
-				b.sandbox.WebUpdate(t, id, map[string]any{"hours": 3})
-			},
+			arm: lost("DELETE"), inDoubt: func(t *testing.T, b *bench, id int64) { b.sandbox.WebUpdate(t, id, map[string]any{"hours": 3}) },
 		}, {
 			name: "update, request lost and deleted in Harvest", want: ledger.Conflict, wantStory: "send unknown, look gone", wantCalls: 1,
-			arm: func(t *testing.T, b *bench, id int64) {
-				b.fault(t, "PATCH", entriesPath, sandbox.FaultDropBefore, 1, nil)
-				b.sandbox.WebDelete(t, id)
-			},
+			arm: lost("PATCH"), inDoubt: func(t *testing.T, b *bench, id int64) { b.sandbox.WebDelete(t, id) },
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -420,6 +419,10 @@ func TestPushChange(t *testing.T) {
 			}
 			tt.arm(t, b, id)
 			b.confirm(t, nil)
+			if tt.inDoubt != nil {
+				waitFor(t, "the doubt", func() bool { return b.last(t).State == ledger.Uncertain })
+				tt.inDoubt(t, b, id)
+			}
 			waitFor(t, "the change", func() bool { return b.last(t).State.Finished() })
 			w := b.last(t)
 			if w.State != tt.want || story(w) != tt.wantStory {
@@ -620,28 +623,93 @@ func (b *bench) ring(t *testing.T, times int) {
 	}
 }
 
-// TestPushWhileOneIsUnderWay: a second version of a cell, or its deletion,
-// cannot be confirmed while the first may be arriving, and can afterwards.
+// TestPushMerge: somebody changes one field in Harvest and the user another
+// here. Neither is lost, and nobody is asked.
+func TestPushMerge(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		minutes planner.Minutes
+		note    string
+		theirs  map[string]any
+		want    string // hours and notes
+	}{
+		{"our hours, their notes", 90, "first", map[string]any{"notes": "by hand"}, "1.5 by hand"},
+		{"our notes, their hours", 75, "second", map[string]any{"hours": 3}, "3 second"},
+		{"both the same", 90, "first", map[string]any{"hours": 1.5}, "1.5 first"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setUp(t, benchOptions{})
+			b.plan(t, b.cell(0, 1), 75, "first")
+			b.confirm(t, nil)
+			b.drain(t)
+			id := b.last(t).RemoteID
+			b.sandbox.WebUpdate(t, id, tt.theirs)
+			b.plan(t, b.cell(0, 1), tt.minutes, tt.note)
+			b.confirm(t, nil)
+			b.drain(t)
+			if w := b.last(t); w.State != ledger.Done {
+				t.Errorf("%s after %q", w.State, story(w))
+			}
+			for _, list := range b.entries(t) {
+				if len(list) != 1 || list[0].Hours.String()+" "+*list[0].Notes != tt.want {
+					t.Errorf("Harvest has %s %s, want %s", list[0].Hours, *list[0].Notes, tt.want)
+				}
+			}
+			if n := b.confirm(t, nil); n != 0 {
+				t.Errorf("%d lines are left to send", n)
+			}
+		})
+	}
+}
+
+// TestPushWhileOneIsUnderWay: later versions of a cell, or its deletion, that
+// are confirmed while an earlier one may be arriving wait until that is known.
+// Only the last of them is sent, to the entry that came of it.
 func TestPushWhileOneIsUnderWay(t *testing.T) {
 	t.Parallel()
-	b := setUp(t, benchOptions{})
-	b.plan(t, b.cell(0, 1), 75, "first")
-	b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenDrop, 1, nil)
-	b.confirm(t, nil)
-	b.run(t, b.work())
-	waitFor(t, "the doubt", func() bool { return b.last(t).State == ledger.Uncertain })
-	b.plan(t, b.cell(0, 1), 90, "second")
-	if n := b.confirm(t, nil); n != 0 {
-		t.Errorf("%d lines over one in doubt", n)
+	for _, tt := range []struct {
+		name    string
+		fault   string // of the create
+		cleared bool
+		calls   [3]int // POST, PATCH, DELETE
+	}{
+		{"create arrived, then changed", sandbox.FaultApplyThenDrop, false, [3]int{1, 1, 0}},
+		{"create lost, then changed", sandbox.FaultDropBefore, false, [3]int{2, 0, 0}},
+		{"create arrived, then cleared", sandbox.FaultApplyThenDrop, true, [3]int{1, 0, 1}},
+		{"create lost, then cleared", sandbox.FaultDropBefore, true, [3]int{1, 0, 0}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setUp(t, benchOptions{})
+			b.plan(t, b.cell(0, 1), 75, "first")
+			b.fault(t, "POST", entriesPath, tt.fault, 1, nil)
+			b.confirm(t, nil)
+			b.run(t, b.work())
+			waitFor(t, "the doubt", func() bool { return b.last(t).State == ledger.Uncertain })
+			versions := []planner.Minutes{80, 90}
+			if tt.cleared {
+				versions = []planner.Minutes{80, 0}
+			}
+			for _, minutes := range versions {
+				note := ""
+				if minutes > 0 {
+					note = "second"
+				}
+				b.plan(t, b.cell(0, 1), minutes, note)
+				if n := b.confirm(t, nil); n != 1 {
+					t.Errorf("%d lines over one in doubt", n)
+				}
+			}
+			b.settled(t, ledger.Done, ledger.Superseded)
+			b.exactlyAsPlanned(t)
+			calls := [3]int{b.posts(t), b.calls(t, http.MethodPatch, entriesPath), b.calls(t, http.MethodDelete, entriesPath)}
+			if calls != tt.calls {
+				t.Errorf("%v creates, updates and deletes, want %v", calls, tt.calls)
+			}
+		})
 	}
-	b.settled(t, ledger.Done)
-	b.confirm(t, nil)
-	b.settled(t, ledger.Done)
-	b.exactlyAsPlanned(t)
-	b.plan(t, b.cell(0, 1), 0, "")
-	b.confirm(t, nil)
-	b.settled(t, ledger.Done)
-	b.exactlyAsPlanned(t)
 }
 
 // TestPushTakenBack: what has not been sent is taken back without a call.

@@ -124,174 +124,11 @@ func (d *drain) handle(ctx context.Context, w Write) (goOn bool, err error) {
 			})
 		}
 	}
-	if inDoubt || w.Op == OpCreate {
-		send, goOn, err := d.look(ctx, &w, inDoubt)
-		if err != nil || !send {
-			return goOn, err
-		}
+	send, goOn, err := d.look(ctx, &w, inDoubt)
+	if err != nil || !send {
+		return goOn, err
 	}
 	return d.send(ctx, w)
-}
-
-// look asks Harvest whether it already has w. send is true if it provably does
-// not, and w may be sent. A create of which Harvest has an earlier version
-// becomes a change of that.
-func (d *drain) look(ctx context.Context, w *Write, inDoubt bool) (send, goOn bool, err error) {
-	started := time.Now()
-	// The lease was renewed with the finding of w, and must outlast the look.
-	lookCtx, cancel := context.WithTimeout(ctx, d.timing.Lease-d.timing.Margin)
-	defer cancel()
-	var finding finding
-	if w.Op == OpCreate {
-		w.RemoteID, w.Base = 0, nil
-		finding, err = d.lookForCreate(lookCtx, *w, inDoubt)
-	} else {
-		finding, err = d.lookForChange(lookCtx, *w)
-	}
-	attempt := Attempt{Action: ActionLook, Latency: time.Since(started)}
-	if ctx.Err() != nil {
-		return false, false, ctx.Err()
-	}
-	if err != nil {
-		// A look-up changes nothing, so whatever went wrong, w is where it was.
-		state := w.State
-		if !inDoubt {
-			state = Retry
-		}
-		return false, d.mayGoOn(err), d.failed(ctx, *w, state, attempt, err)
-	}
-	attempt.Outcome = finding.outcome
-	result := Result{Attempt: attempt, Remote: finding.remote, Gone: finding.gone}
-	switch finding.outcome {
-	case OutcomeFound:
-		result.State = Done
-	case OutcomeChanged, OutcomeGone:
-		result.State = Conflict
-	case outcomeEarlier:
-		w.RemoteID = finding.remote.ID
-		w.Base = &Base{Hours: finding.remote.Hours, Notes: finding.remote.Notes, UpdatedAt: finding.remote.UpdatedAt}
-		if inDoubt {
-			result.State, result.Attempt.Outcome = Pending, OutcomeFound
-			if err := d.box.Settle(ctx, *w, result); err != nil {
-				return false, false, err
-			}
-		}
-		return true, true, nil
-	default:
-		if !inDoubt {
-			return true, true, nil // the plain look before a create needs no line of history
-		}
-		if w.Op == OpCreate && w.Lookups == 0 {
-			// The filter may lag behind: one empty look-up is not yet a proof.
-			result.State, result.Lookups, result.Wait = Uncertain, 1, d.timing.LookAgain
-			return false, true, d.box.Settle(ctx, *w, result)
-		}
-		result.State = Pending
-		if err := d.box.Settle(ctx, *w, result); err != nil {
-			return false, false, err
-		}
-		return true, true, nil
-	}
-	return false, true, d.box.Settle(ctx, *w, result)
-}
-
-// outcomeEarlier: Harvest has an earlier version of an entry of ours, as we
-// made it: the database is a restored one, or Harvest took a create that it had
-// seemed to refuse, and the plan has changed since.
-const outcomeEarlier OutcomeKind = "earlier"
-
-// finding is what a look-up saw.
-type finding struct {
-	outcome OutcomeKind
-	remote  *RemoteEntry
-	gone    bool
-}
-
-// clockSkew is how far Harvest's clock may be off from ours.
-const clockSkew = 2 * time.Minute
-
-func (d *drain) lookForCreate(ctx context.Context, w Write, inDoubt bool) (finding, error) {
-	found, err := d.remote.EntriesByReference(ctx, w.Reference)
-	if err != nil {
-		return finding{}, err
-	}
-	if len(found) > 0 {
-		return foundFor(w, found[0]), nil
-	}
-	if !inDoubt || w.Lookups == 0 {
-		return finding{outcome: OutcomeAbsent}, nil
-	}
-	// Before it is sent again, rule out that the filter does not know the entry
-	// yet, or that Harvest took it and lost the reference: the day is searched
-	// for the entry itself, and for its likeness.
-	filter := EntryFilter{From: &w.Entry.SpentDate, To: &w.Entry.SpentDate}
-	for page, err := range d.remote.EntryPages(ctx, filter) {
-		if err != nil {
-			return finding{}, err
-		}
-		for _, remote := range page.Entries {
-			alike := remote.ReferenceID == "" && remote.Entry() == w.Entry && remote.CreatedAt.After(w.SentAt.Add(-clockSkew))
-			if alike || remote.Is(w.Reference) {
-				return foundFor(w, remote), nil
-			}
-		}
-	}
-	return finding{outcome: OutcomeAbsent}, nil
-}
-
-// foundFor compares an entry that carries the reference of a create with what
-// the create says.
-func foundFor(w Write, remote RemoteEntry) finding {
-	switch {
-	case remote.Hours == w.Entry.Hours && remote.Notes == w.Entry.Notes:
-		return finding{outcome: OutcomeFound, remote: &remote}
-	case remote.UpdatedAt.After(remote.CreatedAt):
-		return finding{outcome: OutcomeChanged, remote: &remote}
-	default:
-		return finding{outcome: outcomeEarlier, remote: &remote}
-	}
-}
-
-func (d *drain) lookForChange(ctx context.Context, w Write) (finding, error) {
-	remote, err := d.remote.Entry(ctx, w.RemoteID)
-	if isNotFound(err) {
-		remote, err = d.askAgain(ctx, w.RemoteID)
-	}
-	if errors.Is(err, errGone) {
-		if w.Op == OpDelete {
-			return finding{outcome: OutcomeFound, gone: true}, nil
-		}
-		return finding{outcome: OutcomeGone, gone: true}, nil
-	}
-	if err != nil {
-		return finding{}, err
-	}
-	switch {
-	case w.Op == OpUpdate && remote.Hours == w.Entry.Hours && remote.Notes == w.Entry.Notes:
-		return finding{outcome: OutcomeFound, remote: &remote}, nil
-	case w.Base != nil && remote.Hours == w.Base.Hours && remote.Notes == w.Base.Notes:
-		return finding{outcome: OutcomeAbsent, remote: &remote}, nil
-	default:
-		return finding{outcome: OutcomeChanged, remote: &remote}, nil
-	}
-}
-
-// errGone: Harvest has no such entry, and the account is the right one.
-var errGone = errors.New("gone from Harvest")
-
-// askAgain returns an entry that Harvest said it does not have, or [errGone]. A
-// wrong account or lost access answers the same, so the account is asked for
-// first. That it is well now does not prove that it was then, so the entry is
-// asked for once more.
-func (d *drain) askAgain(ctx context.Context, id int64) (RemoteEntry, error) {
-	if _, err := d.remote.Account(ctx); err != nil {
-		return RemoteEntry{}, err
-	}
-	entry, err := d.remote.Entry(ctx, id)
-	if isNotFound(err) {
-		err = errGone
-	}
-	return entry, err
 }
 
 // send commits the intent, makes the call, and commits what came of it.
@@ -308,12 +145,11 @@ func (d *drain) send(ctx context.Context, w Write) (goOn bool, err error) {
 	callCtx, cancel := context.WithDeadline(ctx, leaseEnd.Add(-d.timing.Margin))
 	defer cancel()
 	started := time.Now()
-	remote, gone, err := d.call(callCtx, w)
+	remote, err := d.call(callCtx, w)
 	ctx = context.WithoutCancel(ctx)
 	attempt := Attempt{Action: ActionSend, Latency: time.Since(started)}
 	if err == nil {
-		attempt.Outcome = OutcomeApplied
-		return true, d.box.Settle(ctx, w, Result{State: Done, Attempt: attempt, Remote: remote, Gone: gone})
+		return true, d.box.Settle(ctx, w, w.answered(remote, attempt))
 	}
 	if isNotFound(err) && w.RemoteID != 0 {
 		_, again := d.askAgain(ctx, w.RemoteID)
@@ -321,7 +157,7 @@ func (d *drain) send(ctx context.Context, w Write) (goOn bool, err error) {
 		case errors.Is(again, errGone):
 			result := Result{State: Conflict, Attempt: attempt, Gone: true}
 			result.Attempt.Outcome = OutcomeGone
-			if w.Op == OpDelete {
+			if w.deletes() {
 				result.State = Done
 			}
 			return true, d.box.Settle(ctx, w, result)
@@ -345,31 +181,62 @@ func (d *drain) send(ctx context.Context, w Write) (goOn bool, err error) {
 	return d.mayGoOn(err), d.failed(ctx, w, state, attempt, err)
 }
 
-func (d *drain) call(ctx context.Context, w Write) (remote *RemoteEntry, gone bool, err error) {
+// call asks Harvest to do what w means. remote is nil if the entry is gone then.
+func (d *drain) call(ctx context.Context, w Write) (remote *RemoteEntry, err error) {
+	var entry RemoteEntry
+	var timer Timer
 	switch {
 	case w.Op == OpCreate && w.RemoteID == 0:
-		entry, err := d.remote.CreateEntry(ctx, w.Entry, w.Reference, w.Permalink)
-		return &entry, false, err
+		entry, err = d.remote.CreateEntry(ctx, w.Entry, w.Reference, w.Permalink)
 	case w.Op == OpCreate, w.Op == OpUpdate:
-		entry, err := d.remote.UpdateEntry(ctx, w.RemoteID, w.changes())
-		return &entry, false, err
-	case w.Op == OpDelete:
-		return nil, true, d.remote.DeleteEntry(ctx, w.RemoteID)
+		entry, err = d.remote.UpdateEntry(ctx, w.RemoteID, w.left)
+	case w.deletes():
+		return nil, d.remote.DeleteEntry(ctx, w.RemoteID)
+	case w.Op == OpStart && w.RemoteID == 0:
+		start := TimerStart{ProjectID: w.Entry.ProjectID, TaskID: w.Entry.TaskID, SpentDate: w.Entry.SpentDate, Notes: w.Entry.Notes}
+		timer, err = d.remote.StartTimer(ctx, start, w.Reference, w.Permalink)
+		entry = timer.RemoteEntry
+	case w.Op == OpStart:
+		timer, err = d.remote.RestartTimer(ctx, w.RemoteID)
+		entry = timer.RemoteEntry
+	case w.Op == OpStop:
+		timer, err = d.remote.StopTimer(ctx, w.RemoteID)
+		entry = timer.RemoteEntry
+	case w.Op == OpAdopt:
+		entry, err = d.remote.SetReference(ctx, w.RemoteID, w.Reference, w.Permalink)
 	default:
-		return nil, false, fmt.Errorf("unknown operation %q", w.Op)
+		return nil, fmt.Errorf("unknown operation %q", w.Op)
 	}
+	return &entry, err
 }
 
-// changes are the fields that differ from what was last agreed on.
-func (w Write) changes() Changes {
-	var c Changes
-	if w.Base == nil || w.Base.Hours != w.Entry.Hours {
-		c.Hours = &w.Entry.Hours
+// answered is what a success makes of w. Harvest may answer as if it had done
+// something to a locked entry and leave the entry as it was (harvest-api.md,
+// section 8), so a success is compared with what was asked for.
+func (w Write) answered(remote *RemoteEntry, attempt Attempt) Result {
+	attempt.Outcome = OutcomeApplied
+	if remote == nil {
+		return Result{State: Done, Attempt: attempt, Gone: true}
 	}
-	if w.Base == nil || w.Base.Notes != w.Entry.Notes {
-		c.Notes = &w.Entry.Notes
+	taken := true
+	switch {
+	case w.Op == OpStart:
+		taken = remote.IsRunning
+	case w.Op == OpStop:
+		taken = !remote.IsRunning
+	case w.Op == OpAdopt:
+		taken = remote.Is(w.Reference)
+	case w.RemoteID != 0:
+		taken = w.left.in(remote.Entry())
+		if taken && remote.Entry() != w.Entry {
+			attempt.Outcome = OutcomeMerged
+		}
 	}
-	return c
+	if !taken {
+		attempt.Outcome, attempt.Reason = OutcomeKind(Refused), string(ReasonIgnored)
+		return Result{State: Rejected, Attempt: attempt, Remote: remote}
+	}
+	return Result{State: Done, Attempt: attempt, Remote: remote}
 }
 
 // mayGoOn reports whether other writes of the connection may be tried after err.

@@ -25,9 +25,13 @@ type Op string
 
 // The operations.
 const (
-	OpCreate Op = "create"
-	OpUpdate Op = "update"
-	OpDelete Op = "delete"
+	OpCreate       Op = "create"
+	OpUpdate       Op = "update"
+	OpDelete       Op = "delete"
+	OpStart        Op = "start"         // a timer, of a new entry or of one that is there
+	OpStop         Op = "stop"          // a timer
+	OpAdopt        Op = "adopt"         // an entry that was not ours becomes ours
+	OpRemoveDouble Op = "remove_double" // a second entry with a reference of ours goes
 )
 
 // State is where a write stands.
@@ -200,6 +204,8 @@ const (
 	ReasonNotFound    Reason = "not_found"   // 404
 	ReasonInvalid     Reason = "invalid"     // 400, 409, 413, 422
 	ReasonTimes       Reason = "times"       // the account tracks start and end times, which the entry lacks; nothing was sent
+	ReasonIgnored     Reason = "ignored"     // a success that left the entry as it was; it is locked, as a rule
+	ReasonForeign     Reason = "foreign"     // the entry carries the reference of another program
 )
 
 // CallError is a failed call to Harvest. It never holds a token, a body, a

@@ -22,7 +22,8 @@ type LineReason string
 const (
 	LineAlreadySent    LineReason = "already_sent"    // Harvest has it as planned
 	LineAlreadyTracked LineReason = "already_tracked" // other entries cover the plan
-	LineOnItsWay       LineReason = "on_its_way"      // an earlier write is not over
+	LineOnItsWay       LineReason = "on_its_way"      // a write of the same is not over
+	LineFollows        LineReason = "follows"         // goes after an earlier write that is on its way
 	LineFuture         LineReason = "future"          // not worked yet
 	LineLocked         LineReason = "locked"          // Harvest takes no changes
 	LineNotAssigned    LineReason = "not_assigned"    // not, or no longer, to be logged on
@@ -111,33 +112,34 @@ func (c Cell) line() (line Line, ok bool) {
 		return c.clearedLine(line)
 	}
 	skip := func(why LineReason) (Line, bool) {
-		line.Action, line.Reason, line.Ticked = LineSkip, why, false
+		line.Action, line.Reason, line.Ticked, line.Hours = LineSkip, why, false, 0
 		return line, true
 	}
-	unsent := c.Ours != nil && c.Ours.Write != nil && c.Ours.Write.State.replaceable()
-	if !c.Settled() && (!unsent || c.asPushed()) {
+	inFlight := c.Ours != nil && c.Ours.InFlight
+	if !c.Settled() && c.asPushed() || inFlight && c.Ours.Gone {
 		return skip(LineOnItsWay)
 	}
-	inHarvest := c.Ours != nil && c.Ours.RemoteID != 0 && !c.Ours.Gone
+	inHarvest := inFlight || c.Ours != nil && c.Ours.RemoteID != 0 && !c.Ours.Gone
 	line.Action = LineCreate
 	if inHarvest {
 		line.Action = LineUpdate
 	}
-	line.Ticked = true
+	line.Ticked, line.Hours = true, c.missing()
 	if c.Ours != nil {
 		refused := c.Ours.Write != nil && c.Ours.Write.State == Rejected
 		switch {
+		case inFlight:
+			line.Reason = LineFollows
 		case c.Ours.Gone:
 			line.Reason, line.Ticked = LineGone, false
 		case c.Ours.ChangedInHarvest() || (c.Ours.Write != nil && c.Ours.Write.State == Conflict):
 			line.Reason, line.Ticked = LineChanged, false
 		case refused:
 			line.Reason, line.Detail = LineRefused, c.Ours.Write.Message
-		case inHarvest && c.asPushed():
+		case inHarvest && (c.asPushed() || c.Settled() && line.Hours == c.Ours.RemoteHours && line.Note == c.Ours.RemoteNotes):
 			return skip(LineAlreadySent)
 		}
 	}
-	line.Hours = c.missing()
 	if line.Hours == 0 {
 		return skip(LineAlreadyTracked)
 	}
@@ -154,8 +156,10 @@ func (c Cell) clearedLine(line Line) (Line, bool) {
 	line.Action, line.Ticked, line.After = LineDelete, true, c.Others
 	w := c.Ours.Write
 	switch {
-	case w != nil && !w.State.Finished() && (w.Op == OpDelete || !w.State.replaceable()):
+	case w != nil && !w.State.Finished() && w.Op == OpDelete:
 		line.Action, line.Reason, line.Ticked, line.After = LineSkip, LineOnItsWay, false, line.Before
+	case c.Ours.InFlight:
+		line.Reason = LineFollows
 	case !inHarvest && w != nil && (w.State.replaceable() || w.State == Rejected):
 		line.Reason = LineTakenBack
 	case !inHarvest:

@@ -38,7 +38,7 @@ func pushed(change func(*ledger.Pushed)) *ledger.Pushed {
 // unsent is an entry of ours whose create stands in a state.
 func unsent(state ledger.State) *ledger.Pushed {
 	return &ledger.Pushed{
-		ID: "id", PlannedMinutes: 60, PlannedNote: "note", Meant: 100, MeantNotes: "note",
+		ID: "id", PlannedMinutes: 60, PlannedNote: "note", Meant: 100, MeantNotes: "note", InFlight: state == ledger.Sending || state == ledger.Uncertain,
 		Write: &ledger.LastWrite{ID: 1, Op: ledger.OpCreate, State: state, Message: "Harvest's words"},
 	}
 }
@@ -51,6 +51,17 @@ func gone() *ledger.Pushed {
 // changedThere is an entry of ours that somebody changed in Harvest.
 func changedThere() *ledger.Pushed {
 	return pushed(func(p *ledger.Pushed) { p.RemoteHours = 175 })
+}
+
+// moved is an entry of ours that somebody put on another day in Harvest.
+func moved() *ledger.Pushed {
+	return pushed(func(p *ledger.Pushed) { p.MovedTo = &ledger.CellID{RowID: rowID, Date: week.Day(6)} })
+}
+
+// inFlight is p with an update that was sent and not answered.
+func inFlight(p *ledger.Pushed) *ledger.Pushed {
+	p.InFlight = true
+	return with(p, ledger.OpUpdate, ledger.Uncertain)
 }
 
 // with is p with a later write.
@@ -108,12 +119,14 @@ func TestPushLines(t *testing.T) {
 		{name: "waiting, then changed", cell: ledger.Cell{Planned: 75, Note: "note", Ours: unsent(ledger.Pending)}, want: &want{Action: "create", Ticked: true, After: 125, Hours: 125}},
 		{name: "retry, then changed", cell: ledger.Cell{Planned: 75, Note: "note", Ours: unsent(ledger.Retry)}, want: &want{Action: "create", Ticked: true, After: 125, Hours: 125}},
 		{name: "blocked, then changed", cell: ledger.Cell{Planned: 75, Note: "note", Ours: unsent(ledger.Blocked)}, want: &want{Action: "create", Ticked: true, After: 125, Hours: 125}},
-		{name: "sending, then changed", cell: ledger.Cell{Planned: 75, Ours: unsent(ledger.Sending)}, want: &want{Action: "skip", Reason: "on_its_way"}},
-		{name: "uncertain, then changed", cell: ledger.Cell{Planned: 75, Ours: unsent(ledger.Uncertain)}, want: &want{Action: "skip", Reason: "on_its_way"}},
+		{name: "sending", cell: ledger.Cell{Planned: 60, Note: "note", Ours: unsent(ledger.Sending)}, want: &want{Action: "skip", Reason: "on_its_way"}},
+		{name: "sending, then changed", cell: ledger.Cell{Planned: 75, Ours: unsent(ledger.Sending)}, want: &want{Action: "update", Reason: "follows", Ticked: true, After: 125, Hours: 125}},
+		{name: "uncertain", cell: ledger.Cell{Planned: 60, Note: "note", Ours: unsent(ledger.Uncertain)}, want: &want{Action: "skip", Reason: "on_its_way"}},
+		{name: "uncertain, then changed", cell: ledger.Cell{Planned: 75, Ours: unsent(ledger.Uncertain)}, want: &want{Action: "update", Reason: "follows", Ticked: true, After: 125, Hours: 125}},
 		{name: "waiting, then cleared", cell: ledger.Cell{Ours: unsent(ledger.Pending)}, want: &want{Action: "delete", Reason: "taken_back", Ticked: true}},
 		{name: "waiting, then cleared, tomorrow", cell: ledger.Cell{Ours: unsent(ledger.Pending)}, day: 3, want: &want{Action: "delete", Reason: "taken_back", Ticked: true}},
-		{name: "sending, then cleared", cell: ledger.Cell{Ours: unsent(ledger.Sending)}, want: &want{Action: "skip", Reason: "on_its_way"}},
-		{name: "uncertain, then cleared", cell: ledger.Cell{Ours: unsent(ledger.Uncertain)}, want: &want{Action: "skip", Reason: "on_its_way"}},
+		{name: "sending, then cleared", cell: ledger.Cell{Ours: unsent(ledger.Sending)}, want: &want{Action: "delete", Reason: "follows", Ticked: true}},
+		{name: "uncertain, then cleared", cell: ledger.Cell{Ours: unsent(ledger.Uncertain)}, want: &want{Action: "delete", Reason: "follows", Ticked: true}},
 		{name: "update waits, then cleared", cell: ledger.Cell{Ours: with(pushed(nil), ledger.OpUpdate, ledger.Retry)}, want: &want{Action: "delete", Ticked: true, Before: 100}},
 		{name: "delete waits", cell: ledger.Cell{Ours: with(pushed(nil), ledger.OpDelete, ledger.Retry)}, want: &want{Action: "skip", Reason: "on_its_way", Before: 100, After: 100}},
 		{name: "delete waits, then planned", cell: ledger.Cell{Planned: 30, Ours: with(pushed(func(p *ledger.Pushed) { p.PlannedMinutes, p.PlannedNote = 0, "" }), ledger.OpDelete, ledger.Retry)}, want: &want{Action: "update", Ticked: true, Before: 100, After: 50, Hours: 50}},
@@ -131,6 +144,11 @@ func TestPushLines(t *testing.T) {
 		{name: "gone", cell: ledger.Cell{Planned: 60, Note: "note", Ours: gone()}, want: &want{Action: "create", Reason: "gone", After: 100, Hours: 100}},
 		{name: "gone after a conflict", cell: ledger.Cell{Planned: 60, Note: "note", Ours: with(gone(), ledger.OpUpdate, ledger.Conflict)}, want: &want{Action: "create", Reason: "gone", After: 100, Hours: 100}},
 		{name: "gone, and cleared", cell: ledger.Cell{Ours: gone()}},
+		{name: "gone while an update is on its way", cell: ledger.Cell{Planned: 75, Ours: inFlight(gone())}, want: &want{Action: "skip", Reason: "on_its_way"}},
+		{name: "changed as by the update on its way", cell: ledger.Cell{Planned: 75, Note: "note", Ours: inFlight(changedThere())}, want: &want{Action: "update", Reason: "follows", Ticked: true, Before: 175, After: 125, Hours: 125}},
+		{name: "moved in Harvest", cell: ledger.Cell{Planned: 60, Note: "note", Ours: moved()}, want: &want{Action: "update", Reason: "changed", After: 100, Hours: 100}},
+		{name: "moved in Harvest, and cleared", cell: ledger.Cell{Ours: moved()}, want: &want{Action: "delete", Reason: "changed"}},
+		{name: "planned as it is there", cell: ledger.Cell{Planned: 60, Note: "note", Ours: pushed(func(p *ledger.Pushed) { p.PlannedMinutes = 75 })}, want: &want{Action: "skip", Reason: "already_sent", Before: 100, After: 100}},
 
 		// What lies outside of the cell.
 		{name: "locked", cell: ledger.Cell{Planned: 60, Others: 25, OthersCount: 1, Locked: "Item Invoiced"}, want: &want{Action: "blocked", Reason: "locked", Detail: "Item Invoiced", Before: 25, After: 25, Hours: 75}},

@@ -49,15 +49,20 @@ type Remote interface {
 
 	// DeleteEntry removes an entry of ours.
 	DeleteEntry(ctx context.Context, id int64) error
-}
 
-// Changes are the fields an update sends; nil fields are left alone. In accounts
-// that track start and end times Hours and Start come together, because there
-// the hours are what lies between the start and the end.
-type Changes struct {
-	Hours *planner.Hours
-	Notes *string
-	Start *planner.TimeOfDay
+	// StartTimer makes a time entry of ours whose clock runs, and stops whatever
+	// else runs for the user. What is said of CreateEntry holds for it too.
+	StartTimer(ctx context.Context, start TimerStart, reference, permalink string) (Timer, error)
+
+	// RestartTimer lets the clock of an entry of ours run on. The returned entry
+	// is the one that runs, which may be another one.
+	RestartTimer(ctx context.Context, id int64) (Timer, error)
+
+	// StopTimer stops the clock of an entry of ours.
+	StopTimer(ctx context.Context, id int64) (Timer, error)
+
+	// SetReference makes an entry one of ours and changes nothing else.
+	SetReference(ctx context.Context, id int64, reference, permalink string) (RemoteEntry, error)
 }
 
 // EntryFilter chooses which time entries are listed. Zero fields do not filter.

@@ -115,7 +115,7 @@ type Cell struct {
 	Note    string
 	Version int64 // plan event that wrote it; 0 if there is none
 
-	Others      planner.Hours // tracked by entries that are not ours
+	Others      planner.Hours // tracked by entries that do not say what is planned: not ours, of timers, or moved here in Harvest
 	OthersCount int
 	Running     bool
 	Locked      string // Harvest's reason why entries of this cell are locked; empty if they are not
@@ -125,7 +125,7 @@ type Cell struct {
 
 // Tracked returns what Harvest has on the row and date, ours and others'.
 func (c Cell) Tracked() planner.Hours {
-	if c.Ours != nil {
+	if c.Ours != nil && c.Ours.MovedTo == nil {
 		return c.Others + c.Ours.RemoteHours
 	}
 	return c.Others
@@ -143,14 +143,16 @@ type Pushed struct {
 	AgreedNotes    string
 	RemoteHours    planner.Hours // as mirrored; 0 if gone
 	RemoteNotes    string
-	Gone           bool // it was in Harvest, and is not any more
+	Gone           bool    // it was in Harvest, and is not any more
+	MovedTo        *CellID // where somebody put it in Harvest; nil: it is where we put it
+	InFlight       bool    // a write of it was sent, and it is not known what came of it
 	Write          *LastWrite
 }
 
 // ChangedInHarvest reports whether somebody changed the entry after we last
 // agreed on it.
 func (p Pushed) ChangedInHarvest() bool {
-	return p.RemoteID != 0 && !p.Gone && (p.RemoteHours != p.AgreedHours || p.RemoteNotes != p.AgreedNotes)
+	return p.RemoteID != 0 && !p.Gone && (p.RemoteHours != p.AgreedHours || p.RemoteNotes != p.AgreedNotes || p.MovedTo != nil)
 }
 
 // LastWrite is the latest write of an entry of ours.

@@ -1,10 +1,6 @@
 package ledger
 
-import (
-	"time"
-
-	"furrow/planner"
-)
+import "time"
 
 // Write is one intended change in Harvest, as the drain needs it.
 type Write struct {
@@ -14,19 +10,29 @@ type Write struct {
 	Reference string        // external reference of the entry; constant for its life
 	Permalink string        // where the user finds the cell again
 	Entry     Entry         // what the entry is meant to say
-	RemoteID  int64         // what update and delete aim at; 0 if a create has not told yet
-	Base      *Base         // what was last agreed on; nil for a create
+	RemoteID  int64         // what the operation aims at; 0 if that is to be made
+	KeepID    int64         // of OpRemoveDouble: the entry that stays
+	Base      *Base         // what Harvest had when the change was meant; nil for what is to be made
+	Seen      *Entry        // what Harvest had just before it was sent; nil for nothing
+	left      Changes       // what is to be sent of an update
 	Failures  int           // failed attempts of any kind, for the back-off
 	Lookups   int           // look-ups since the last sending that found nothing
 	SentAt    time.Time     // last sending; zero if never sent
 	SentAgo   time.Duration // since then, by the store's clock
 }
 
-// Base is the remote state that an update or delete starts from.
+// makes reports whether w makes an entry, which must be looked for by its
+// reference; other operations know the id of theirs.
+func (w Write) makes() bool { return w.Op == OpCreate || w.Op == OpStart && w.RemoteID == 0 }
+
+// deletes reports whether the entry is gone when w is done.
+func (w Write) deletes() bool { return w.Op == OpDelete || w.Op == OpRemoveDouble }
+
+// Base is the state in Harvest that a change starts from: what was last agreed
+// on, or what somebody made of it since and a person chose to go over.
 type Base struct {
-	Hours     planner.Hours
-	Notes     string
-	UpdatedAt time.Time
+	Entry
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // Action is what an attempt did.
@@ -38,6 +44,7 @@ const (
 	ActionSend  Action = "send"  // asked Harvest to change something
 	ActionRetry Action = "retry" // a person asked for another try
 	ActionDrop  Action = "drop"  // a person gave up
+	ActionTake  Action = "take"  // a person took what Harvest has instead
 )
 
 // OutcomeKind is what an attempt showed: one of the constants below, or a
@@ -47,6 +54,7 @@ type OutcomeKind string
 // The outcomes of an attempt that did not fail.
 const (
 	OutcomeApplied  OutcomeKind = "applied"   // Harvest confirmed the change
+	OutcomeMerged   OutcomeKind = "merged"    // confirmed, beside changes that somebody else made to other fields
 	OutcomeFound    OutcomeKind = "found"     // Harvest already has it
 	OutcomeAbsent   OutcomeKind = "absent"    // Harvest does not have it
 	OutcomeChanged  OutcomeKind = "changed"   // somebody else changed it meanwhile

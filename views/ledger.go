@@ -82,6 +82,14 @@ func (l WriteLine) text() string {
 		verb = "Change to"
 	case ledger.OpDelete:
 		verb = "Delete"
+	case ledger.OpStart:
+		verb = "Start the timer"
+	case ledger.OpStop:
+		verb = "Stop the timer"
+	case ledger.OpAdopt:
+		verb = "Take over"
+	case ledger.OpRemoveDouble:
+		verb = "Remove the double of"
 	}
 	if l.Amount != "" {
 		verb += " " + l.Amount

@@ -611,21 +611,24 @@ select p.id, p.project_id, p.task_id, (p.spent_date - $1::date)::int as day, p.p
        coalesce(p.remote_id, 0)::bigint as remote_id, coalesce(p.agreed_hours, 0)::int as agreed_hours,
        coalesce(p.agreed_notes, '')::text as agreed_notes,
        coalesce(e.hours, 0)::int as remote_hours, coalesce(e.notes, '')::text as remote_notes,
+       coalesce(e.project_id, 0)::bigint as remote_project, coalesce(e.task_id, 0)::bigint as remote_task,
+       (coalesce(e.spent_date, p.spent_date) - $1::date)::int as remote_day,
        (p.remote_id is not null and (e.harvest_id is null or e.deleted_at is not null))::boolean as gone,
+       exists (select from writes f where f.pushed_entry_id = p.id and f.state in ('sending', 'uncertain')) as in_flight,
        coalesce(w.id, 0)::bigint as write_id, coalesce(w.op, '')::text as op, coalesce(w.state, '')::text as state,
        coalesce(w.not_before, 'epoch')::timestamptz as not_before,
        coalesce(w.error_reason, '')::text as error_reason, coalesce(w.error_status, 0)::int as error_status,
        coalesce(w.error_message, '')::text as error_message
 from pushed_entries p
 left join lateral (
-    select y.harvest_id, y.hours, y.notes, y.deleted_at from time_entries y
+    select y.harvest_id, y.hours, y.notes, y.deleted_at, y.project_id, y.task_id, y.spent_date from time_entries y
     where y.user_id = p.user_id and y.harvest_id = p.remote_id limit 1
 ) e on true
 left join lateral (
     select x.id, x.op, x.state, x.not_before, x.error_reason, x.error_status, x.error_message
     from writes x where x.pushed_entry_id = p.id and x.state <> 'superseded' order by x.id desc limit 1
 ) w on true
-where p.user_id = $2 and p.spent_date between $1::date and $3::date and p.removed_at is null
+where p.user_id = $2 and p.spent_date between $1::date and $3::date and p.removed_at is null and p.kind = 'plan'
 `
 
 type WeekPushedParams struct {
@@ -648,7 +651,11 @@ type WeekPushedRow struct {
 	AgreedNotes    string
 	RemoteHours    int32
 	RemoteNotes    string
+	RemoteProject  int64
+	RemoteTask     int64
+	RemoteDay      int32
 	Gone           bool
+	InFlight       bool
 	WriteID        int64
 	Op             string
 	State          string
@@ -683,7 +690,11 @@ func (q *Queries) WeekPushed(ctx context.Context, arg WeekPushedParams) ([]WeekP
 			&i.AgreedNotes,
 			&i.RemoteHours,
 			&i.RemoteNotes,
+			&i.RemoteProject,
+			&i.RemoteTask,
+			&i.RemoteDay,
 			&i.Gone,
+			&i.InFlight,
 			&i.WriteID,
 			&i.Op,
 			&i.State,
@@ -787,10 +798,11 @@ func (q *Queries) WeekTasks(ctx context.Context, userID int64) ([]WeekTasksRow, 
 }
 
 const WeekTracked = `-- name: WeekTracked :many
-select e.project_id, e.task_id, (e.spent_date - $1::date)::int as day, e.hours, (p.id is null)::boolean as others,
+select e.project_id, e.task_id, (e.spent_date - $1::date)::int as day, e.hours,
+       (p.id is null or p.project_id <> e.project_id or p.task_id <> e.task_id or p.spent_date <> e.spent_date)::boolean as others,
        e.is_running, e.is_locked, e.locked_reason, (e.approval_status = 'approved')::boolean as approved
 from time_entries e
-left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
+left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null and p.kind = 'plan'
 where e.user_id = $2 and e.deleted_at is null
   and e.spent_date between $1::date - 6 and $3::date + 6
   and (e.spent_date between $1::date and $3::date or e.approval_status = 'approved')
@@ -814,8 +826,9 @@ type WeekTrackedRow struct {
 	Approved     bool
 }
 
-// The entries of the week, and which of them are not ours. An approval locks a
-// whole week of the account's, so approved ones up to six days away come too.
+// The entries of the week, and which of them do not say what is planned: those
+// that are not ours, of timers, or moved to another cell in Harvest. An approval
+// locks a whole week of the account's, so approved ones up to six days away come too.
 func (q *Queries) WeekTracked(ctx context.Context, arg WeekTrackedParams) ([]WeekTrackedRow, error) {
 	rows, err := q.db.Query(ctx, WeekTracked, arg.FirstDay, arg.UserID, arg.LastDay)
 	if err != nil {

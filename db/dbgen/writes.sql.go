@@ -173,22 +173,43 @@ func (q *Queries) PushedMean(ctx context.Context, arg PushedMeanParams) (PushedM
 	return i, err
 }
 
-const PushedRebase = `-- name: PushedRebase :exec
-update pushed_entries p
-set agreed_hours = e.hours, agreed_notes = e.notes, agreed_updated_at = e.updated_at
-from time_entries e
-where p.id = $1 and p.user_id = $2 and e.user_id = p.user_id and e.harvest_id = p.remote_id
+const PushedRemote = `-- name: PushedRemote :one
+select e.hours, e.notes, e.spent_date, e.updated_at, pr.harvest_id as project_id, t.harvest_id as task_id
+from pushed_entries p
+join time_entries e on e.user_id = p.user_id and e.harvest_id = p.remote_id and e.deleted_at is null
+join projects pr on pr.id = e.project_id
+join tasks t on t.id = e.task_id
+where p.id = $1 and p.user_id = $2
 `
 
-type PushedRebaseParams struct {
+type PushedRemoteParams struct {
 	ID     string
 	UserID int64
 }
 
-// Keeping ours over a change made in Harvest: the update starts from what is there now.
-func (q *Queries) PushedRebase(ctx context.Context, arg PushedRebaseParams) error {
-	_, err := q.db.Exec(ctx, PushedRebase, arg.ID, arg.UserID)
-	return err
+type PushedRemoteRow struct {
+	Hours     int32
+	Notes     string
+	SpentDate planner.Date
+	UpdatedAt time.Time
+	ProjectID *int64
+	TaskID    *int64
+}
+
+// What Harvest has, as mirrored, in Harvest's ids: what a deliberate change goes
+// over. No row: it is not there.
+func (q *Queries) PushedRemote(ctx context.Context, arg PushedRemoteParams) (PushedRemoteRow, error) {
+	row := q.db.QueryRow(ctx, PushedRemote, arg.ID, arg.UserID)
+	var i PushedRemoteRow
+	err := row.Scan(
+		&i.Hours,
+		&i.Notes,
+		&i.SpentDate,
+		&i.UpdatedAt,
+		&i.ProjectID,
+		&i.TaskID,
+	)
+	return i, err
 }
 
 const PushedRemove = `-- name: PushedRemove :exec
@@ -203,27 +224,22 @@ func (q *Queries) PushedRemove(ctx context.Context, id string) error {
 const PushedRenew = `-- name: PushedRenew :one
 update pushed_entries
 set generation = generation + 1, remote_id = null, agreed_hours = null, agreed_notes = null, agreed_updated_at = null
-where id = $1 and user_id = $2
+where id = $1
 returning generation
 `
 
-type PushedRenewParams struct {
-	ID     string
-	UserID int64
-}
-
-// A deliberate new creation after the entry was deleted in Harvest: a new
-// generation has a new reference.
-func (q *Queries) PushedRenew(ctx context.Context, arg PushedRenewParams) (int32, error) {
-	row := q.db.QueryRow(ctx, PushedRenew, arg.ID, arg.UserID)
+// The entry is gone from Harvest, and is to be made anew: a new generation has a
+// new reference.
+func (q *Queries) PushedRenew(ctx context.Context, id string) (int32, error) {
+	row := q.db.QueryRow(ctx, PushedRenew, id)
 	var generation int32
 	err := row.Scan(&generation)
 	return generation, err
 }
 
 const WriteAdd = `-- name: WriteAdd :one
-insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, remote_id, mutation_id, state)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, remote_id, base, mutation_id, state)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 returning id
 `
 
@@ -235,6 +251,7 @@ type WriteAddParams struct {
 	Reference     string
 	Payload       []byte
 	RemoteID      *int64
+	Base          []byte
 	MutationID    string
 	State         string
 }
@@ -248,6 +265,7 @@ func (q *Queries) WriteAdd(ctx context.Context, arg WriteAddParams) (int64, erro
 		arg.Reference,
 		arg.Payload,
 		arg.RemoteID,
+		arg.Base,
 		arg.MutationID,
 		arg.State,
 	)
@@ -336,17 +354,18 @@ func (q *Queries) WriteAttempts(ctx context.Context, writeIds []int64) ([]WriteA
 
 const WriteBegin = `-- name: WriteBegin :execrows
 with fence as (
-    update harvest_connections c set lease_until = clock_timestamp() + $2::interval
-    where c.id = $3 and c.lease = $4 and c.lease_until > clock_timestamp() and c.state = 'ok'
+    update harvest_connections c set lease_until = clock_timestamp() + $3::interval
+    where c.id = $4 and c.lease = $5 and c.lease_until > clock_timestamp() and c.state = 'ok'
     returning c.id
 )
 update writes w
-set state = 'sending', sent_at = clock_timestamp(), attempts = w.attempts + 1, lookups = 0
+set state = 'sending', sent_at = clock_timestamp(), attempts = w.attempts + 1, lookups = 0, remote_before = $1
 from fence
-where w.id = $1 and w.connection_id = fence.id and w.state in ('pending', 'retry')
+where w.id = $2 and w.connection_id = fence.id and w.state in ('pending', 'retry')
 `
 
 type WriteBeginParams struct {
+	RemoteBefore []byte
 	ID           int64
 	Term         time.Duration
 	ConnectionID int64
@@ -356,6 +375,7 @@ type WriteBeginParams struct {
 // Commits the intent under the lease, which must be live and is renewed.
 func (q *Queries) WriteBegin(ctx context.Context, arg WriteBeginParams) (int64, error) {
 	result, err := q.db.Exec(ctx, WriteBegin,
+		arg.RemoteBefore,
 		arg.ID,
 		arg.Term,
 		arg.ConnectionID,
@@ -386,21 +406,10 @@ func (q *Queries) WriteDrop(ctx context.Context, arg WriteDropParams) (int64, er
 	return id, err
 }
 
-const WriteInFlight = `-- name: WriteInFlight :one
-select exists (select from writes where pushed_entry_id = $1 and state in ('sending', 'uncertain'))
-`
-
-func (q *Queries) WriteInFlight(ctx context.Context, pushedEntryID string) (bool, error) {
-	row := q.db.QueryRow(ctx, WriteInFlight, pushedEntryID)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const WriteNext = `-- name: WriteNext :one
-select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at,
+select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at, w.base,
        coalesce(extract(epoch from clock_timestamp() - w.sent_at), 0)::float8 as sent_ago,
-       p.spent_date, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
+       p.spent_date, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
 from writes w
 join pushed_entries p on p.id = w.pushed_entry_id
 join harvest_connections c on c.id = w.connection_id and c.lease = $1 and c.state = 'ok'
@@ -427,8 +436,10 @@ type WriteNextRow struct {
 	Failures        int32
 	Lookups         int32
 	SentAt          *time.Time
+	Base            []byte
 	SentAgo         float64
 	SpentDate       planner.Date
+	KeptID          *int64
 	AgreedHours     *int32
 	AgreedNotes     *string
 	AgreedUpdatedAt *time.Time
@@ -449,8 +460,10 @@ func (q *Queries) WriteNext(ctx context.Context, arg WriteNextParams) (WriteNext
 		&i.Failures,
 		&i.Lookups,
 		&i.SentAt,
+		&i.Base,
 		&i.SentAgo,
 		&i.SpentDate,
+		&i.KeptID,
 		&i.AgreedHours,
 		&i.AgreedNotes,
 		&i.AgreedUpdatedAt,
@@ -458,14 +471,32 @@ func (q *Queries) WriteNext(ctx context.Context, arg WriteNextParams) (WriteNext
 	return i, err
 }
 
+const WriteOvertaken = `-- name: WriteOvertaken :execrows
+update writes w set state = 'superseded', finished_at = clock_timestamp()
+where w.id = $1 and w.state in ('pending', 'retry') and w.op in ('create', 'update', 'delete')
+  and exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id
+      and l.state in ('pending', 'retry', 'blocked') and l.op in ('create', 'update', 'delete'))
+`
+
+// What proved not to have been applied gives way to what was meant later.
+func (q *Queries) WriteOvertaken(ctx context.Context, id int64) (int64, error) {
+	result, err := q.db.Exec(ctx, WriteOvertaken, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const WriteSettle = `-- name: WriteSettle :one
 update writes
 set state = $1, lookups = $2, not_before = clock_timestamp() + $3::interval,
     failures = case when $4::boolean then failures + 1 else failures end,
-    remote_id = coalesce($5, remote_id),
-    error_reason = $6, error_status = $7, error_message = $8,
-    finished_at = case when $9::boolean then clock_timestamp() end
-where id = $10 and connection_id = $11 and state in ('pending', 'sending', 'uncertain', 'retry')
+    remote_id = coalesce($5, remote_id), remote_after = $6,
+    error_reason = case when $7::boolean then error_reason else $8 end,
+    error_status = case when $7::boolean then error_status else $9 end,
+    error_message = case when $7::boolean then error_message else $10 end,
+    finished_at = case when $11::boolean then clock_timestamp() end
+where id = $12 and connection_id = $13 and state in ('pending', 'sending', 'uncertain', 'retry')
 returning user_id, pushed_entry_id, op
 `
 
@@ -475,6 +506,8 @@ type WriteSettleParams struct {
 	Wait         time.Duration
 	Failed       bool
 	RemoteID     *int64
+	RemoteAfter  []byte
+	Untried      bool
 	ErrorReason  string
 	ErrorStatus  int32
 	ErrorMessage string
@@ -496,6 +529,8 @@ func (q *Queries) WriteSettle(ctx context.Context, arg WriteSettleParams) (Write
 		arg.Wait,
 		arg.Failed,
 		arg.RemoteID,
+		arg.RemoteAfter,
+		arg.Untried,
 		arg.ErrorReason,
 		arg.ErrorStatus,
 		arg.ErrorMessage,
@@ -553,6 +588,60 @@ func (q *Queries) WritesCount(ctx context.Context, userID *int64) ([]WritesCount
 	for rows.Next() {
 		var i WritesCountRow
 		if err := rows.Scan(&i.State, &i.Writes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const WritesFollow = `-- name: WritesFollow :many
+update writes w
+set op = case when w.op in ('create', 'update') then case when p.remote_id is null then 'create' else 'update' end else w.op end,
+    remote_id = p.remote_id,
+    reference = $1::text || ':' || p.id || ':' || p.generation,
+    state = case when $2::boolean then 'conflict'
+                 when p.remote_id is null and w.op in ('delete', 'stop') then 'superseded'
+                 else w.state end,
+    finished_at = case when $2::boolean or (p.remote_id is null and w.op in ('delete', 'stop')) then clock_timestamp() end
+from pushed_entries p
+where p.id = $3 and w.pushed_entry_id = p.id and w.id > $4
+  and w.state in ('pending', 'retry', 'blocked') and w.op in ('create', 'update', 'delete', 'stop')
+returning w.id, w.op, w.state
+`
+
+type WritesFollowParams struct {
+	ReferenceGroup string
+	Conflict       bool
+	PushedEntryID  string
+	ID             int64
+}
+
+type WritesFollowRow struct {
+	ID    int64
+	Op    string
+	State string
+}
+
+// What waits behind a write that is over starts from what that one has led to.
+func (q *Queries) WritesFollow(ctx context.Context, arg WritesFollowParams) ([]WritesFollowRow, error) {
+	rows, err := q.db.Query(ctx, WritesFollow,
+		arg.ReferenceGroup,
+		arg.Conflict,
+		arg.PushedEntryID,
+		arg.ID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WritesFollowRow
+	for rows.Next() {
+		var i WritesFollowRow
+		if err := rows.Scan(&i.ID, &i.Op, &i.State); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

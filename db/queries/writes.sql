@@ -1,9 +1,9 @@
 -- The first unfinished write of a connection that is due and that no earlier
 -- write of the same entry stands before.
 -- name: WriteNext :one
-select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at,
+select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at, w.base,
        coalesce(extract(epoch from clock_timestamp() - w.sent_at), 0)::float8 as sent_ago,
-       p.spent_date, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
+       p.spent_date, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
 from writes w
 join pushed_entries p on p.id = w.pushed_entry_id
 join harvest_connections c on c.id = w.connection_id and c.lease = @lease and c.state = 'ok'
@@ -22,7 +22,7 @@ with fence as (
     returning c.id
 )
 update writes w
-set state = 'sending', sent_at = clock_timestamp(), attempts = w.attempts + 1, lookups = 0
+set state = 'sending', sent_at = clock_timestamp(), attempts = w.attempts + 1, lookups = 0, remote_before = @remote_before
 from fence
 where w.id = @id and w.connection_id = fence.id and w.state in ('pending', 'retry');
 
@@ -34,8 +34,10 @@ where id = @id and lease = @lease;
 update writes
 set state = @state, lookups = @lookups, not_before = clock_timestamp() + sqlc.arg(wait)::interval,
     failures = case when sqlc.arg(failed)::boolean then failures + 1 else failures end,
-    remote_id = coalesce(sqlc.narg(remote_id), remote_id),
-    error_reason = @error_reason, error_status = @error_status, error_message = @error_message,
+    remote_id = coalesce(sqlc.narg(remote_id), remote_id), remote_after = sqlc.narg(remote_after),
+    error_reason = case when sqlc.arg(untried)::boolean then error_reason else @error_reason end,
+    error_status = case when sqlc.arg(untried)::boolean then error_status else @error_status end,
+    error_message = case when sqlc.arg(untried)::boolean then error_message else @error_message end,
     finished_at = case when sqlc.arg(finished)::boolean then clock_timestamp() end
 where id = @id and connection_id = @connection_id and state in ('pending', 'sending', 'uncertain', 'retry')
 returning user_id, pushed_entry_id, op;
@@ -52,6 +54,36 @@ where id = @id;
 
 -- name: PushedRemove :exec
 update pushed_entries set removed_at = clock_timestamp() where id = @id;
+
+-- The entry is gone from Harvest, and is to be made anew: a new generation has a
+-- new reference.
+-- name: PushedRenew :one
+update pushed_entries
+set generation = generation + 1, remote_id = null, agreed_hours = null, agreed_notes = null, agreed_updated_at = null
+where id = @id
+returning generation;
+
+-- What proved not to have been applied gives way to what was meant later.
+-- name: WriteOvertaken :execrows
+update writes w set state = 'superseded', finished_at = clock_timestamp()
+where w.id = @id and w.state in ('pending', 'retry') and w.op in ('create', 'update', 'delete')
+  and exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id
+      and l.state in ('pending', 'retry', 'blocked') and l.op in ('create', 'update', 'delete'));
+
+-- What waits behind a write that is over starts from what that one has led to.
+-- name: WritesFollow :many
+update writes w
+set op = case when w.op in ('create', 'update') then case when p.remote_id is null then 'create' else 'update' end else w.op end,
+    remote_id = p.remote_id,
+    reference = sqlc.arg(reference_group)::text || ':' || p.id || ':' || p.generation,
+    state = case when sqlc.arg(conflict)::boolean then 'conflict'
+                 when p.remote_id is null and w.op in ('delete', 'stop') then 'superseded'
+                 else w.state end,
+    finished_at = case when sqlc.arg(conflict)::boolean or (p.remote_id is null and w.op in ('delete', 'stop')) then clock_timestamp() end
+from pushed_entries p
+where p.id = @pushed_entry_id and w.pushed_entry_id = p.id and w.id > @id
+  and w.state in ('pending', 'retry', 'blocked') and w.op in ('create', 'update', 'delete', 'stop')
+returning w.id, w.op, w.state;
 
 -- name: WritesPostpone :execrows
 update writes w
@@ -76,9 +108,6 @@ where w.pushed_entry_id = @pushed_entry_id and w.state in ('pending', 'retry', '
   and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id)
 returning w.op;
 
--- name: WriteInFlight :one
-select exists (select from writes where pushed_entry_id = @pushed_entry_id and state in ('sending', 'uncertain'));
-
 -- name: PushedCreate :one
 insert into pushed_entries (user_id, connection_id, project_id, task_id, spent_date, planned_minutes, planned_note, hours, notes)
 values (@user_id, @connection_id, @project_id, @task_id, @spent_date, @planned_minutes, @planned_note, @hours, @notes)
@@ -90,24 +119,19 @@ set planned_minutes = @planned_minutes, planned_note = @planned_note, hours = @h
 where id = @id and user_id = @user_id and removed_at is null
 returning id, generation, remote_id;
 
--- A deliberate new creation after the entry was deleted in Harvest: a new
--- generation has a new reference.
--- name: PushedRenew :one
-update pushed_entries
-set generation = generation + 1, remote_id = null, agreed_hours = null, agreed_notes = null, agreed_updated_at = null
-where id = @id and user_id = @user_id
-returning generation;
-
--- Keeping ours over a change made in Harvest: the update starts from what is there now.
--- name: PushedRebase :exec
-update pushed_entries p
-set agreed_hours = e.hours, agreed_notes = e.notes, agreed_updated_at = e.updated_at
-from time_entries e
-where p.id = @id and p.user_id = @user_id and e.user_id = p.user_id and e.harvest_id = p.remote_id;
+-- What Harvest has, as mirrored, in Harvest's ids: what a deliberate change goes
+-- over. No row: it is not there.
+-- name: PushedRemote :one
+select e.hours, e.notes, e.spent_date, e.updated_at, pr.harvest_id as project_id, t.harvest_id as task_id
+from pushed_entries p
+join time_entries e on e.user_id = p.user_id and e.harvest_id = p.remote_id and e.deleted_at is null
+join projects pr on pr.id = e.project_id
+join tasks t on t.id = e.task_id
+where p.id = @id and p.user_id = @user_id;
 
 -- name: WriteAdd :one
-insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, remote_id, mutation_id, state)
-values (@user_id, @connection_id, @pushed_entry_id, @op, @reference, @payload, @remote_id, @mutation_id, @state)
+insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, remote_id, base, mutation_id, state)
+values (@user_id, @connection_id, @pushed_entry_id, @op, @reference, @payload, @remote_id, @base, @mutation_id, @state)
 returning id;
 
 -- name: PushDone :one
