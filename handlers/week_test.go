@@ -264,7 +264,7 @@ func TestPush(t *testing.T) {
 	b := setup(t)
 	ada := b.ada()
 	in := b.loggedIn(adaEmail)
-	if got := in.get(adaPath + "/push"); !strings.Contains(got.page(t).Text(), "An earlier change of it is on its way") {
+	if got := in.get(adaPath + "/push"); !strings.Contains(got.page(t).Text(), "It is on its way.") {
 		t.Errorf("the cell that was pushed: %s", got.page(t).Text())
 	}
 	version := in.get(adaPath).field(t, "version")
