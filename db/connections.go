@@ -81,7 +81,7 @@ func (s *Store) Connection(ctx context.Context, userID int64) (ledger.Connection
 	}
 	c := row.HarvestConnection
 	return ledger.Connection{
-		ID: c.ID, State: ledger.ConnectionState(c.State), ConnectedAt: c.ConnectedAt, PulledAt: deref(c.PulledAt), Unfinished: int(row.Unfinished),
+		ID: c.ID, State: ledger.ConnectionState(c.State), Held: c.HeldSince != nil, ConnectedAt: c.ConnectedAt, PulledAt: deref(c.PulledAt), Unfinished: int(row.Unfinished),
 		AccountAt: c.AccountAt, AssignmentsAt: deref(c.AssignmentsAt), BudgetsAt: deref(c.BudgetsAt), BudgetsHidden: c.BudgetsHidden,
 		Account: ledger.Account{
 			AccountID: c.HarvestAccountID, CompanyName: c.CompanyName, BaseURI: c.BaseUri, UserID: c.HarvestUserID,

@@ -67,6 +67,16 @@ func (s *Store) Run(ctx context.Context, runID int64, now time.Time) (ledger.Run
 		run.Window.From = min(run.Window.From, *r.Week)
 		run.Window.To = max(run.Window.To, planner.Week{Start: *r.Week}.End())
 	}
+	if !r.Held {
+		return run, nil
+	}
+	run.Held = true
+	unfinished, err := s.q.UnfinishedDates(ctx, r.ConnectionID)
+	if err != nil {
+		return ledger.Run{}, fmt.Errorf("sync run %d: dates of unfinished writes: %w", runID, err)
+	}
+	run.Window.From = min(run.Window.From, unfinished.FirstDay)
+	run.Window.To = max(run.Window.To, unfinished.LastDay)
 	return run, nil
 }
 
@@ -203,6 +213,10 @@ func (m *mirror) Finish(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("finish sync run %d: %w", m.runID, err)
 		}
-		return tx.q.ConnectionPulled(ctx, dbgen.ConnectionPulledParams{ID: run.ConnectionID, CursorSeen: run.CursorSeen})
+		err = tx.q.ConnectionPulled(ctx, dbgen.ConnectionPulledParams{ID: run.ConnectionID, CursorSeen: run.CursorSeen})
+		if err != nil {
+			return fmt.Errorf("finish sync run %d: %w", m.runID, err)
+		}
+		return tx.release(ctx, m.userID, run.ConnectionID, run.CreatedAt)
 	})
 }

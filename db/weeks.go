@@ -350,7 +350,7 @@ func setHead(plan *ledger.WeekPlan, h dbgen.WeekHeadRow) {
 	}
 	if h.ConnectionID != nil {
 		plan.Connection = &ledger.Connection{
-			ID: *h.ConnectionID, State: ledger.ConnectionState(h.ConnectionState), PulledAt: deref(h.PulledAt),
+			ID: *h.ConnectionID, State: ledger.ConnectionState(h.ConnectionState), Held: h.Held, PulledAt: deref(h.PulledAt),
 			Account: ledger.Account{BaseURI: h.BaseUri, TimestampTimers: h.TimestampTimers},
 		}
 	}

@@ -27,6 +27,7 @@ type WriteRecord struct {
 	RemoteID              int64 // Harvest's; 0 if not known
 	BaseURI               string
 	Connection            ledger.ConnectionState
+	Held                  bool // nothing is sent for the connection; see ledger.Connection
 	Sendings              int
 	NotBefore             time.Time
 	Reason                string // of the latest failure
@@ -87,7 +88,7 @@ func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error
 	for i, r := range rows {
 		records[i] = WriteRecord{
 			ID: r.ID, UserID: r.UserID, Email: r.Email, Op: ledger.Op(r.Op), State: ledger.State(r.State), Client: r.Client, ClientID: r.ClientID,
-			Project: r.Project, Task: r.Task, BaseURI: r.BaseUri, Connection: ledger.ConnectionState(r.ConnectionState),
+			Project: r.Project, Task: r.Task, BaseURI: r.BaseUri, Connection: ledger.ConnectionState(r.ConnectionState), Held: r.Held,
 			Sendings: int(r.Attempts), NotBefore: r.NotBefore, Reason: r.ErrorReason, Status: int(r.ErrorStatus), Message: r.ErrorMessage,
 			CreatedAt: r.CreatedAt, FinishedAt: deref(r.FinishedAt), RemoteID: derefID(r.RemoteID),
 		}

@@ -196,17 +196,18 @@ func (q *Queue) Stop(ctx context.Context) error {
 }
 
 // sweep rings for connections with due writes that nobody works on, and starts
-// pulls that have grown due. Every process sweeps: doing so twice is harmless.
+// pulls that have grown due, at once and then again and again. Every process
+// sweeps: doing so twice is harmless.
 func (q *Queue) sweep(ctx context.Context) {
 	for {
+		if err := q.sweepOnce(ctx); err != nil && ctx.Err() == nil {
+			q.log.Warn("sweep", "error", err)
+		}
 		jitter := time.Duration(rand.Int64N(int64(q.work.Sweep)/5 + 1))
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(q.work.Sweep - jitter):
-		}
-		if err := q.sweepOnce(ctx); err != nil && ctx.Err() == nil {
-			q.log.Warn("sweep", "error", err)
 		}
 	}
 }

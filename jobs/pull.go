@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
 	"furrow/ledger"
@@ -30,6 +31,10 @@ func (w *pullWorker) Work(ctx context.Context, job *river.Job[PullArgs]) error {
 		return nil
 	}
 	err = w.pull(ctx, run)
+	if err == nil && run.Held {
+		// What has waited may go now. If the bell is lost, the sweeper rings.
+		_, err = river.ClientFromContext[pgx.Tx](ctx).Insert(ctx, PushArgs{ConnectionID: run.ConnectionID}, nil)
+	}
 	var wait *ledger.WaitError
 	var call *ledger.CallError
 	switch {

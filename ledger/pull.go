@@ -33,6 +33,9 @@ type Run struct {
 	UpdatedSince time.Time    // zero: list by spent date from YearFrom on
 	YearFrom     planner.Date // of a first run
 	Window       Window
+	// Held: nothing is sent for the connection until this run has ended well. The
+	// window reaches over the dates of all that waits.
+	Held bool
 }
 
 // Window is a range of spent dates, both inclusive.
@@ -94,7 +97,9 @@ type Mirror interface {
 	SaveEntry(ctx context.Context, entry RemoteEntry) error
 
 	// Finish commits the end of the run, and from where the next one lists
-	// changes: never our clock, but the newest change seen in Harvest.
+	// changes: never our clock, but the newest change seen in Harvest. If the
+	// connection was held, entries of ours that were found in Harvest are made
+	// known again, and the hold ends.
 	Finish(ctx context.Context) error
 }
 

@@ -20,6 +20,8 @@ type Connection struct {
 	AccountAt     time.Time
 	AssignmentsAt time.Time
 	BudgetsAt     time.Time
+	// Held: the store may have forgotten what was sent, so nothing is until a sync has shown what Harvest has.
+	Held          bool
 	BudgetsHidden bool // Harvest does not show budgets to this user; those stored are as of BudgetsAt
 
 	Unfinished int // writes that have not reached a final state
@@ -138,8 +140,8 @@ type Pushed struct {
 	PlannedNote    string
 	Meant          planner.Hours // what we want Harvest to have
 	MeantNotes     string
-	RemoteID       int64 // 0: not known to be in Harvest
-	AgreedHours    planner.Hours
+	RemoteID       int64         // 0: not known to be in Harvest
+	AgreedHours    planner.Hours // 0: never agreed on
 	AgreedNotes    string
 	RemoteHours    planner.Hours // as mirrored; 0 if gone
 	RemoteNotes    string

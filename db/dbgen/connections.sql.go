@@ -22,7 +22,7 @@ func (q *Queries) ConnectionAnySealed(ctx context.Context) (int64, error) {
 }
 
 const ConnectionByUser = `-- name: ConnectionByUser :one
-select c.id, c.user_id, c.state, c.credentials, c.harvest_account_id, c.harvest_user_id, c.company_name, c.harvest_user_name, c.base_uri, c.week_start, c.time_zone, c.clock, c.duration_format, c.weekly_capacity, c.timestamp_timers, c.company_visible, c.connected_at, c.entries_cursor, c.pulled_at, c.assignments_at, c.lease, c.lease_until, c.refresh_lease, c.refresh_lease_until, c.refresh_not_before, c.account_at, c.account_asked_at, c.budgets_at, c.budgets_asked_at, c.budgets_hidden,
+select c.id, c.user_id, c.state, c.credentials, c.harvest_account_id, c.harvest_user_id, c.company_name, c.harvest_user_name, c.base_uri, c.week_start, c.time_zone, c.clock, c.duration_format, c.weekly_capacity, c.timestamp_timers, c.company_visible, c.connected_at, c.entries_cursor, c.pulled_at, c.assignments_at, c.lease, c.lease_until, c.refresh_lease, c.refresh_lease_until, c.refresh_not_before, c.account_at, c.account_asked_at, c.budgets_at, c.budgets_asked_at, c.budgets_hidden, c.held_since,
        (select count(*) from writes w where w.connection_id = c.id
            and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
 from harvest_connections c
@@ -68,6 +68,7 @@ func (q *Queries) ConnectionByUser(ctx context.Context, userID int64) (Connectio
 		&i.HarvestConnection.BudgetsAt,
 		&i.HarvestConnection.BudgetsAskedAt,
 		&i.HarvestConnection.BudgetsHidden,
+		&i.HarvestConnection.HeldSince,
 		&i.Unfinished,
 	)
 	return i, err
@@ -139,6 +140,24 @@ update harvest_connections set state = 'needs_reauth' where id = $1 and state = 
 func (q *Queries) ConnectionNeedsReauth(ctx context.Context, id int64) error {
 	_, err := q.db.Exec(ctx, ConnectionNeedsReauth, id)
 	return err
+}
+
+const ConnectionRelease = `-- name: ConnectionRelease :execrows
+update harvest_connections set held_since = null where id = $1 and held_since < $2::timestamptz
+`
+
+type ConnectionReleaseParams struct {
+	ID    int64
+	Began time.Time
+}
+
+// A run that began after the hold lets go of it.
+func (q *Queries) ConnectionRelease(ctx context.Context, arg ConnectionReleaseParams) (int64, error) {
+	result, err := q.db.Exec(ctx, ConnectionRelease, arg.ID, arg.Began)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const ConnectionSave = `-- name: ConnectionSave :one
@@ -249,9 +268,25 @@ func (q *Queries) Connections(ctx context.Context) ([]ConnectionsRow, error) {
 	return items, nil
 }
 
+const ConnectionsHold = `-- name: ConnectionsHold :execrows
+update harvest_connections c set held_since = clock_timestamp()
+from (select id from harvest_connections order by id for update) l
+where c.id = l.id
+`
+
+// Nothing is sent from now on. Runs that are being started are waited for, so
+// that none of them began later than the hold without having seen it.
+func (q *Queries) ConnectionsHold(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, ConnectionsHold)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const ConnectionsWithDueWrites = `-- name: ConnectionsWithDueWrites :many
 select c.id from harvest_connections c
-where c.state = 'ok' and (c.lease is null or c.lease_until < clock_timestamp())
+where c.state = 'ok' and c.held_since is null and (c.lease is null or c.lease_until < clock_timestamp())
   and exists (select from writes w where w.connection_id = c.id
       and w.state in ('pending', 'sending', 'uncertain', 'retry') and w.not_before <= clock_timestamp())
 `
@@ -294,7 +329,7 @@ func (q *Queries) LeaseRelease(ctx context.Context, arg LeaseReleaseParams) erro
 const LeaseTake = `-- name: LeaseTake :one
 update harvest_connections
 set lease = gen_random_uuid(), lease_until = clock_timestamp() + $1::interval
-where id = $2 and state = 'ok' and (lease is null or lease_until < clock_timestamp())
+where id = $2 and state = 'ok' and held_since is null and (lease is null or lease_until < clock_timestamp())
 returning coalesce(lease::text, '')::text as lease
 `
 
@@ -312,12 +347,16 @@ func (q *Queries) LeaseTake(ctx context.Context, arg LeaseTakeParams) (string, e
 
 const UsersWithOldPull = `-- name: UsersWithOldPull :many
 select c.user_id from harvest_connections c
-where c.state = 'ok' and coalesce(c.pulled_at, c.connected_at) < clock_timestamp() - $1::interval
+where c.state = 'ok'
+  and (c.held_since is not null or coalesce(c.pulled_at, c.connected_at) < clock_timestamp() - $1::interval)
   and not exists (select from sync_runs r where r.connection_id = c.id
-      and (r.state in ('queued', 'running', 'waiting') or r.created_at > clock_timestamp() - $1::interval))
+      and (r.state in ('queued', 'running', 'waiting')
+          or r.created_at > greatest(clock_timestamp() - $1::interval, c.held_since)))
 `
 
-// Users whose last pull is older than the given time and that have none under way.
+// Users whose last pull is older than the given time and that have none under
+// way. Those whose connection is held need one at once; what was tried before
+// the hold does not count.
 func (q *Queries) UsersWithOldPull(ctx context.Context, age time.Duration) ([]int64, error) {
 	rows, err := q.db.Query(ctx, UsersWithOldPull, age)
 	if err != nil {
@@ -340,7 +379,7 @@ func (q *Queries) UsersWithOldPull(ctx context.Context, age time.Duration) ([]in
 
 const WritesNextDue = `-- name: WritesNextDue :one
 select coalesce(extract(epoch from min(w.not_before) - clock_timestamp()), 0)::float8 as wait, count(*) as due
-from writes w join harvest_connections c on c.id = w.connection_id and c.state = 'ok'
+from writes w join harvest_connections c on c.id = w.connection_id and c.state = 'ok' and c.held_since is null
 where w.connection_id = $1 and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id
       and e.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))

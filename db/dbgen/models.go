@@ -39,4 +39,5 @@ type HarvestConnection struct {
 	BudgetsAt         *time.Time
 	BudgetsAskedAt    *time.Time
 	BudgetsHidden     bool
+	HeldSince         *time.Time
 }

@@ -31,7 +31,7 @@ func (q *Queries) ConnectionPulled(ctx context.Context, arg ConnectionPulledPara
 const SyncRun = `-- name: SyncRun :one
 select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.updated_since, r.year_from, r.week,
        r.page, r.pages, r.entries, r.next_try_at, r.error_reason, r.error_status, r.created_at, r.finished_at,
-       c.state as connection_state, c.time_zone
+       c.state as connection_state, c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held
 from sync_runs r join harvest_connections c on c.id = r.connection_id
 where r.id = $1 and ($2::bigint is null or r.user_id = $2::bigint)
 `
@@ -61,6 +61,7 @@ type SyncRunRow struct {
 	FinishedAt      *time.Time
 	ConnectionState string
 	TimeZone        string
+	Held            bool
 }
 
 // A run of one user (user_id), or, for the worker, of any (null).
@@ -87,6 +88,7 @@ func (q *Queries) SyncRun(ctx context.Context, arg SyncRunParams) (SyncRunRow, e
 		&i.FinishedAt,
 		&i.ConnectionState,
 		&i.TimeZone,
+		&i.Held,
 	)
 	return i, err
 }
@@ -172,18 +174,19 @@ func (q *Queries) SyncRunFail(ctx context.Context, arg SyncRunFailParams) error 
 const SyncRunFinish = `-- name: SyncRunFinish :one
 update sync_runs set state = 'done', phase = 'done', finished_at = clock_timestamp(), resume = ''
 where id = $1 and state in ('queued', 'running', 'waiting')
-returning connection_id, cursor_seen
+returning connection_id, cursor_seen, created_at
 `
 
 type SyncRunFinishRow struct {
 	ConnectionID int64
 	CursorSeen   *time.Time
+	CreatedAt    time.Time
 }
 
 func (q *Queries) SyncRunFinish(ctx context.Context, id int64) (SyncRunFinishRow, error) {
 	row := q.db.QueryRow(ctx, SyncRunFinish, id)
 	var i SyncRunFinishRow
-	err := row.Scan(&i.ConnectionID, &i.CursorSeen)
+	err := row.Scan(&i.ConnectionID, &i.CursorSeen, &i.CreatedAt)
 	return i, err
 }
 

@@ -446,7 +446,7 @@ select u.email, u.is_admin,
        coalesce(c.clock, '24h')::text as clock,
        coalesce(c.weekly_capacity, 2100)::int as weekly_capacity,
        coalesce(c.week_start, 1)::smallint as harvest_week_start,
-       c.id as connection_id, coalesce(c.state, '')::text as connection_state,
+       c.id as connection_id, coalesce(c.state, '')::text as connection_state, (c.held_since is not null)::boolean as held,
        coalesce(c.timestamp_timers, false)::boolean as timestamp_timers,
        coalesce(c.base_uri, '')::text as base_uri,
        c.pulled_at,
@@ -498,6 +498,7 @@ type WeekHeadRow struct {
 	HarvestWeekStart int16
 	ConnectionID     *int64
 	ConnectionState  string
+	Held             bool
 	TimestampTimers  bool
 	BaseUri          string
 	PulledAt         *time.Time
@@ -537,6 +538,7 @@ func (q *Queries) WeekHead(ctx context.Context, arg WeekHeadParams) (WeekHeadRow
 		&i.HarvestWeekStart,
 		&i.ConnectionID,
 		&i.ConnectionState,
+		&i.Held,
 		&i.TimestampTimers,
 		&i.BaseUri,
 		&i.PulledAt,

@@ -355,7 +355,7 @@ func (q *Queries) WriteAttempts(ctx context.Context, writeIds []int64) ([]WriteA
 const WriteBegin = `-- name: WriteBegin :execrows
 with fence as (
     update harvest_connections c set lease_until = clock_timestamp() + $3::interval
-    where c.id = $4 and c.lease = $5 and c.lease_until > clock_timestamp() and c.state = 'ok'
+    where c.id = $4 and c.lease = $5 and c.lease_until > clock_timestamp() and c.state = 'ok' and c.held_since is null
     returning c.id
 )
 update writes w
@@ -412,7 +412,7 @@ select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.l
        p.spent_date, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
 from writes w
 join pushed_entries p on p.id = w.pushed_entry_id
-join harvest_connections c on c.id = w.connection_id and c.lease = $1 and c.state = 'ok'
+join harvest_connections c on c.id = w.connection_id and c.lease = $1 and c.state = 'ok' and c.held_since is null
 where w.connection_id = $2 and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and w.not_before <= clock_timestamp()
   and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id
@@ -655,7 +655,7 @@ func (q *Queries) WritesFollow(ctx context.Context, arg WritesFollowParams) ([]W
 const WritesList = `-- name: WritesList :many
 select w.id, w.user_id, u.email, w.op, w.state, w.payload, w.reference, coalesce(w.remote_id, p.remote_id) as remote_id, w.attempts, w.not_before,
        w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at,
-       cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state
+       cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state, (c.held_since is not null)::boolean as held
 from writes w
 join users u on u.id = w.user_id
 join pushed_entries p on p.id = w.pushed_entry_id
@@ -706,6 +706,7 @@ type WritesListRow struct {
 	Task            string
 	BaseUri         string
 	ConnectionState string
+	Held            bool
 }
 
 // The ledger of one user (user_id), or of all (null); newest first.
@@ -749,6 +750,7 @@ func (q *Queries) WritesList(ctx context.Context, arg WritesListParams) ([]Write
 			&i.Task,
 			&i.BaseUri,
 			&i.ConnectionState,
+			&i.Held,
 		); err != nil {
 			return nil, err
 		}

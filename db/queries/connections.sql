@@ -47,7 +47,7 @@ order by c.id;
 -- name: LeaseTake :one
 update harvest_connections
 set lease = gen_random_uuid(), lease_until = clock_timestamp() + sqlc.arg(term)::interval
-where id = @id and state = 'ok' and (lease is null or lease_until < clock_timestamp())
+where id = @id and state = 'ok' and held_since is null and (lease is null or lease_until < clock_timestamp())
 returning coalesce(lease::text, '')::text as lease;
 
 -- name: LeaseRelease :exec
@@ -56,7 +56,7 @@ update harvest_connections set lease = null, lease_until = null where id = @id a
 -- How many writes could become due, and in how many seconds the first one does.
 -- name: WritesNextDue :one
 select coalesce(extract(epoch from min(w.not_before) - clock_timestamp()), 0)::float8 as wait, count(*) as due
-from writes w join harvest_connections c on c.id = w.connection_id and c.state = 'ok'
+from writes w join harvest_connections c on c.id = w.connection_id and c.state = 'ok' and c.held_since is null
 where w.connection_id = @connection_id and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id
       and e.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'));
@@ -64,16 +64,31 @@ where w.connection_id = @connection_id and w.state in ('pending', 'sending', 'un
 -- Connections with due writes that nobody is working on.
 -- name: ConnectionsWithDueWrites :many
 select c.id from harvest_connections c
-where c.state = 'ok' and (c.lease is null or c.lease_until < clock_timestamp())
+where c.state = 'ok' and c.held_since is null and (c.lease is null or c.lease_until < clock_timestamp())
   and exists (select from writes w where w.connection_id = c.id
       and w.state in ('pending', 'sending', 'uncertain', 'retry') and w.not_before <= clock_timestamp());
 
--- Users whose last pull is older than the given time and that have none under way.
+-- Users whose last pull is older than the given time and that have none under
+-- way. Those whose connection is held need one at once; what was tried before
+-- the hold does not count.
 -- name: UsersWithOldPull :many
 select c.user_id from harvest_connections c
-where c.state = 'ok' and coalesce(c.pulled_at, c.connected_at) < clock_timestamp() - sqlc.arg(age)::interval
+where c.state = 'ok'
+  and (c.held_since is not null or coalesce(c.pulled_at, c.connected_at) < clock_timestamp() - sqlc.arg(age)::interval)
   and not exists (select from sync_runs r where r.connection_id = c.id
-      and (r.state in ('queued', 'running', 'waiting') or r.created_at > clock_timestamp() - sqlc.arg(age)::interval));
+      and (r.state in ('queued', 'running', 'waiting')
+          or r.created_at > greatest(clock_timestamp() - sqlc.arg(age)::interval, c.held_since)));
 
 -- name: ConnectionAnySealed :one
 select id from harvest_connections where state = 'ok' and credentials is not null order by id limit 1;
+
+-- Nothing is sent from now on. Runs that are being started are waited for, so
+-- that none of them began later than the hold without having seen it.
+-- name: ConnectionsHold :execrows
+update harvest_connections c set held_since = clock_timestamp()
+from (select id from harvest_connections order by id for update) l
+where c.id = l.id;
+
+-- A run that began after the hold lets go of it.
+-- name: ConnectionRelease :execrows
+update harvest_connections set held_since = null where id = @id and held_since < sqlc.arg(began)::timestamptz;

@@ -18,7 +18,7 @@ where r.user_id = @user_id and r.state in ('queued', 'running', 'waiting');
 -- name: SyncRun :one
 select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.updated_since, r.year_from, r.week,
        r.page, r.pages, r.entries, r.next_try_at, r.error_reason, r.error_status, r.created_at, r.finished_at,
-       c.state as connection_state, c.time_zone
+       c.state as connection_state, c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held
 from sync_runs r join harvest_connections c on c.id = r.connection_id
 where r.id = @id and (sqlc.narg(user_id)::bigint is null or r.user_id = sqlc.narg(user_id)::bigint);
 
@@ -45,7 +45,7 @@ update sync_runs set removed = removed + @removed where id = @id;
 -- name: SyncRunFinish :one
 update sync_runs set state = 'done', phase = 'done', finished_at = clock_timestamp(), resume = ''
 where id = @id and state in ('queued', 'running', 'waiting')
-returning connection_id, cursor_seen;
+returning connection_id, cursor_seen, created_at;
 
 -- name: ConnectionPulled :exec
 update harvest_connections

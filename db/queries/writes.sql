@@ -6,7 +6,7 @@ select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.l
        p.spent_date, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
 from writes w
 join pushed_entries p on p.id = w.pushed_entry_id
-join harvest_connections c on c.id = w.connection_id and c.lease = @lease and c.state = 'ok'
+join harvest_connections c on c.id = w.connection_id and c.lease = @lease and c.state = 'ok' and c.held_since is null
 where w.connection_id = @connection_id and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and w.not_before <= clock_timestamp()
   and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id
@@ -18,7 +18,7 @@ limit 1;
 -- name: WriteBegin :execrows
 with fence as (
     update harvest_connections c set lease_until = clock_timestamp() + sqlc.arg(term)::interval
-    where c.id = @connection_id and c.lease = @lease and c.lease_until > clock_timestamp() and c.state = 'ok'
+    where c.id = @connection_id and c.lease = @lease and c.lease_until > clock_timestamp() and c.state = 'ok' and c.held_since is null
     returning c.id
 )
 update writes w
@@ -146,7 +146,7 @@ where p.user_id = @user_id and p.id = @project_id and t.id = @task_id;
 -- name: WritesList :many
 select w.id, w.user_id, u.email, w.op, w.state, w.payload, w.reference, coalesce(w.remote_id, p.remote_id) as remote_id, w.attempts, w.not_before,
        w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at,
-       cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state
+       cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state, (c.held_since is not null)::boolean as held
 from writes w
 join users u on u.id = w.user_id
 join pushed_entries p on p.id = w.pushed_entry_id
