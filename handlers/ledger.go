@@ -274,6 +274,9 @@ func writeOf(w *db.WriteRecord, profile planner.Profile, now time.Time) views.Wr
 		shown.Message = w.Message
 	}
 	shown.Why = writeSentence(w.State, w.Reason, w.Status, "", shown.NextTry)
+	if held := heldSentence(w.State); held != "" && w.Held {
+		shown.Why, shown.NextTry = held, views.Moment{}
+	}
 	if !w.State.Finished() && w.State != ledger.Sending && w.Connection != ledger.Connected {
 		shown.Why = blockedSentence(w.Connection == ledger.NeedsReauth)
 	}

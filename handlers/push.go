@@ -52,7 +52,7 @@ func (h *weekHandler) pushPage(w http.ResponseWriter, r *http.Request, status in
 		Connected: plan.Connection != nil && plan.Connection.State != ledger.Disconnected,
 	}
 	if page.Connected {
-		page.Sentence = syncSentence(plan.Run, plan.Writes, plan.Connection.State, b.nextTry)
+		page.Sentence = b.sentence()
 	}
 	return h.render(w, r, status, page.View())
 }

@@ -249,6 +249,11 @@ func (b *weekBuilder) state(c *ledger.Cell) (state views.CellState, why string, 
 		write = c.Ours.Write
 	}
 	said := func() string {
+		if b.held() {
+			if sentence := heldSentence(write.State); sentence != "" {
+				return sentence
+			}
+		}
 		return writeSentence(write.State, write.Reason, write.Status, write.Message, b.nextTry(write.NextTry))
 	}
 	switch c.Mark() {
@@ -285,6 +290,10 @@ func (b *weekBuilder) changed(c *ledger.Cell) string {
 	if c.Ours.Gone {
 		return "This was sent from here, and was deleted in Harvest since. It is not sent again unless you push it."
 	}
+	if c.Ours.AgreedHours == 0 {
+		return "Harvest has " + format.Format(c.Ours.RemoteHours.Minutes()) +
+			", sent from here at a time that Furrow's database does not go up to. Push it to put yours there, or type Harvest's value to take it over."
+	}
 	if c.Ours.RemoteHours == c.Ours.AgreedHours {
 		return "Its note was changed in Harvest. Push it to put yours back, or leave it."
 	}
@@ -311,24 +320,53 @@ func (b *weekBuilder) status() views.SyncStatus {
 		connection = p.Connection.State
 		s.At = b.moment(p.Connection.PulledAt)
 	}
-	s.Phase = syncPhase(connection, p.Run)
+	s.Phase = syncPhase(connection, p.Run, b.held())
 	if s.Phase == views.SyncRunning {
 		s.Page, s.Pages, s.Entries = p.Run.Page, p.Run.Pages, p.Run.Entries
 	}
-	s.Sentence = syncSentence(p.Run, p.Writes, connection, b.nextTry)
+	s.Sentence = b.sentence()
 	live := p.Run != nil && p.Run.State.Live()
-	if connection == ledger.Connected && (live || s.Waiting+s.Unsure > 0) {
+	if connection == ledger.Connected && (live || b.held() || s.Waiting+s.Unsure > 0) {
 		s.Poll = views.SyncStatusURL(p.Week, b.fingerprint())
 	}
 	return s
 }
 
-func syncPhase(connection ledger.ConnectionState, run *ledger.RunStatus) views.SyncPhase {
+// held reports whether nothing is sent although the connection works.
+func (b *weekBuilder) held() bool {
+	c := b.plan.Connection
+	return c != nil && c.State == ledger.Connected && c.Held
+}
+
+// sentence tells how the exchange with Harvest stands, if there is anything to
+// say.
+func (b *weekBuilder) sentence() string {
+	p := &b.plan
+	if p.Connection == nil {
+		return ""
+	}
+	counts := p.Writes
+	if !b.held() {
+		return syncSentence(p.Run, counts, p.Connection.State, b.nextTry)
+	}
+	counts.NextTry = time.Time{} // the sync is what is tried next
+	said := syncSentence(p.Run, counts, p.Connection.State, b.nextTry)
+	if said == "" {
+		said = changesSafe(counts.Waiting + counts.Uncertain)
+	}
+	return sentences(wentBack, said)
+}
+
+// syncPhase is the phase of the latest run. A connection that is held is about
+// to have a run, whatever the one before it came to.
+func syncPhase(connection ledger.ConnectionState, run *ledger.RunStatus, held bool) views.SyncPhase {
 	switch {
 	case connection == ledger.NeedsReauth:
 		return views.SyncPaused
 	case connection != ledger.Connected:
 		return views.SyncNone
+	case held && (run == nil || run.State == ledger.RunDone):
+		return views.SyncQueued
 	case run == nil:
 		return views.SyncNever
 	}

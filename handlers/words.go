@@ -215,6 +215,20 @@ func syncSentence(run *ledger.RunStatus, counts ledger.WriteCounts, conn ledger.
 	return sentences(cause, changesSafe(unsent), "It is tried again within a quarter of an hour, or at once with “Sync now”.")
 }
 
+// wentBack says why nothing is sent for a connection that is held.
+const wentBack = "Furrow's database was put back to an earlier state. Nothing is sent until Harvest has been compared with it."
+
+// heldSentence is for a write that waits until then; empty if the state is not
+// one that waits to be sent.
+func heldSentence(state ledger.State) string {
+	switch state {
+	case ledger.Pending, ledger.Sending, ledger.Retry, ledger.Uncertain:
+		return sentences(wentBack, "After that it is sent by itself, unless Harvest has it already.")
+	default:
+		return ""
+	}
+}
+
 // changesSafe says that n changes are kept; nothing if there are none.
 func changesSafe(n int) string {
 	switch n {
