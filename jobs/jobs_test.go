@@ -1,24 +1,27 @@
 // The tests of the workers run the real queue, the real store and the real
-// adapter against the sandbox over HTTP. The fault tests are in push_test.go
-// and pull_test.go; crash_test.go kills processes in the middle of a push, and
-// property_test.go does so at random.
+// adapter against the sandbox over HTTP. What goes wrong with the network is in
+// fault_network_test.go, what Harvest does is in push_test.go and pull_test.go;
+// crash_test.go kills processes in the middle of a push, and property_test.go
+// does so at random. The numbers in names are rows of e2e/FAULTS.md.
 //
 // They are worth something only if they can fail. What fails when a promise of
 // the drain is taken away was tried by taking it away:
 //
 //   - without the look before a write that is in doubt is sent again, and before
-//     every create: TestPushTrouble/apply_then_*, TestCrash/*/applied and
-//     /answered, TestPushChange;
-//   - without the second look, TestPushTrouble/reference_*;
+//     every create: TestFaultMatrix/05_*, TestCrash/*/applied and /answered,
+//     TestPushChange;
+//   - without the second look, TestFaultMatrix/05_and_the_reference_filter_lags
+//     and TestFault05ReferenceLost;
 //   - without the fence, so that a lost lease is not noticed: TestZombie/*_early,
 //     and TestLease of package db;
 //   - without the intent that is committed before the call: TestCrash/*/begun,
-//     /applied and /answered, and most of TestPushTrouble.
+//     /applied and /answered, and most of TestFaultMatrix.
 package jobs_test
 
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -144,6 +147,7 @@ type bench struct {
 	*site
 	url          string // of the database
 	sandbox      *sandboxtest.Sandbox
+	wire         *sandboxtest.Wire // nil without one
 	token        ledger.Secret
 	harvestUser  int64
 	userID       int64
@@ -156,9 +160,11 @@ type bench struct {
 // benchOptions changes what setUp makes. Zero fields leave it as it is.
 type benchOptions struct {
 	seed     string
-	harvest  string // another address than the sandbox's
-	jonas    bool   // he is connected, not Ida
-	gate     bool   // with the gate to Harvest, whose breaker waits for seconds
+	harvest  string                   // another address than the sandbox's
+	wire     *sandboxtest.WireOptions // a wire of these to the sandbox
+	roots    *x509.CertPool           // who may vouch for it
+	jonas    bool                     // he is connected, not Ida
+	gate     bool                     // with the gate to Harvest, whose breaker waits for seconds
 	pageSize int
 }
 
@@ -183,6 +189,10 @@ func setUp(t *testing.T, o benchOptions) *bench {
 	}
 	if o.harvest != "" {
 		cfg.BaseURL = o.harvest
+	}
+	if o.wire != nil {
+		b.wire = sandboxtest.StartWire(t, b.sandbox, *o.wire)
+		cfg.BaseURL, cfg.RootCAs = b.wire.URL, o.roots
 	}
 	var err error
 	b.site, err = openSite(ctx, b.url, cfg)

@@ -178,10 +178,11 @@ func TestPullGoesOn(t *testing.T) {
 		fault      sandboxtest.Fault
 		wantReason string
 	}{
-		{name: "500", fault: sandboxtest.Fault{Fault: sandbox.FaultStatus, Status: 500, Times: 3}, wantReason: string(ledger.ReasonServer)},
-		{name: "429", fault: sandboxtest.Fault{Fault: sandbox.FaultStatus, Status: 429, RetryAfter: 1, Times: 1}, wantReason: string(ledger.WaitAsked)},
-		{name: "truncated", fault: sandboxtest.Fault{Fault: sandbox.FaultApplyThenTruncate, Times: 3}, wantReason: string(ledger.ReasonBroken)},
-		{name: "html", fault: sandboxtest.Fault{Fault: sandbox.FaultHTML200, Times: 1}, wantReason: string(ledger.ReasonUnreadable)},
+		{name: "19_500", fault: sandboxtest.Fault{Fault: sandbox.FaultStatus, Status: 500, Times: 3}, wantReason: string(ledger.ReasonServer)},
+		{name: "16_429", fault: sandboxtest.Fault{Fault: sandbox.FaultStatus, Status: 429, RetryAfter: 1, Times: 1}, wantReason: string(ledger.WaitAsked)},
+		{name: "10_truncated", fault: sandboxtest.Fault{Fault: sandbox.FaultApplyThenTruncate, Times: 3}, wantReason: string(ledger.ReasonBroken)},
+		{name: "37_foreign_next_link", fault: sandboxtest.Fault{Fault: sandbox.FaultForeignNextLink, Times: 1}, wantReason: string(ledger.ReasonUnreadable)},
+		{name: "11_html", fault: sandboxtest.Fault{Fault: sandbox.FaultHTML200, Times: 1}, wantReason: string(ledger.ReasonUnreadable)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,17 +1,19 @@
 package jobs_test
 
 import (
-	"net"
+	"encoding/json"
+	"fmt"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"furrow/db"
 	"furrow/harvest/sandbox"
 	"furrow/harvest/sandbox/sandboxtest"
+	"furrow/jobs"
 	"furrow/ledger"
 	"furrow/planner"
 )
@@ -63,113 +65,9 @@ func TestPush(t *testing.T) {
 	b.exactlyAsPlanned(t)
 }
 
-// TestPushTrouble lets one thing go wrong with the first sending of a create.
-func TestPushTrouble(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name      string
-		arm       func(*testing.T, *bench)
-		wantPosts int
-		wantStory string // empty: not told
-	}{
-		{
-			name: "apply_then_drop", wantPosts: 1, wantStory: "send unknown, look found",
-			arm: func(t *testing.T, b *bench) { b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenDrop, 1, nil) },
-		}, {
-			name: "apply_then_status", wantPosts: 1, wantStory: "send unknown, look found",
-			arm: func(t *testing.T, b *bench) { b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenStatus, 1, nil) },
-		}, {
-			name: "apply_then_truncate", wantPosts: 1, wantStory: "send unknown, look found",
-			arm: func(t *testing.T, b *bench) { b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenTruncate, 1, nil) },
-		}, {
-			name: "apply_late", wantPosts: 1, wantStory: "send unknown, look found",
-			arm: func(t *testing.T, b *bench) {
-				b.fault(t, "POST", entriesPath, sandbox.FaultApplyLate, 1, func(f *sandboxtest.Fault) { f.DelayMS = 700 })
-			},
-		}, {
-			name: "answer after the deadline", wantPosts: 1, wantStory: "send unknown, look found",
-			arm: func(t *testing.T, b *bench) {
-				b.fault(t, "POST", entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.DelayMS = 2200 })
-			},
-		}, {
-			name: "reference filter lags", wantPosts: 1, wantStory: "send unknown, look absent, look found",
-			arm: func(t *testing.T, b *bench) {
-				b.sandbox.Switch(t, map[string]any{"reference_filter_lag_ms": 120_000})
-				b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenDrop, 1, nil)
-			},
-		}, {
-			name: "reference lost", wantPosts: 1, wantStory: "send unknown, look absent, look found",
-			arm: func(t *testing.T, b *bench) {
-				b.sandbox.Switch(t, map[string]any{"drop_external_reference": true})
-				b.fault(t, "POST", entriesPath, sandbox.FaultApplyThenDrop, 1, nil)
-			},
-		}, {
-			name: "drop_before", wantPosts: 2, wantStory: "send unknown, look absent, look absent, send applied",
-			arm: func(t *testing.T, b *bench) { b.fault(t, "POST", entriesPath, sandbox.FaultDropBefore, 1, nil) },
-		}, {
-			name: "html_200", wantPosts: 2, wantStory: "send unknown, look absent, look absent, send applied",
-			arm: func(t *testing.T, b *bench) { b.fault(t, "POST", entriesPath, sandbox.FaultHTML200, 1, nil) },
-		}, {
-			name: "503", wantPosts: 2, wantStory: "send unknown, look absent, look absent, send applied",
-			arm: func(t *testing.T, b *bench) {
-				b.fault(t, "POST", entriesPath, sandbox.FaultStatus, 1, func(f *sandboxtest.Fault) { f.Status = 503 })
-			},
-		}, {
-			name: "500, and then the look-up fails too", wantPosts: 2, wantStory: "",
-			arm: func(t *testing.T, b *bench) {
-				b.fault(t, "POST", entriesPath, sandbox.FaultStatus, 1, func(f *sandboxtest.Fault) { f.Status = 500 })
-				b.fault(t, "GET", entriesPath, sandbox.FaultStatus, 5, func(f *sandboxtest.Fault) { f.Status, f.After = 500, 1 })
-			},
-		}, {
-			name: "429", wantPosts: 2, wantStory: "send wait, send applied",
-			arm: func(t *testing.T, b *bench) {
-				b.fault(t, "POST", entriesPath, sandbox.FaultStatus, 1, func(f *sandboxtest.Fault) { f.Status, f.RetryAfter = 429, 1 })
-			},
-		}, {
-			name: "429 without Retry-After to the look before", wantPosts: 1, wantStory: "",
-			arm: func(t *testing.T, b *bench) {
-				b.fault(t, "GET", entriesPath, sandbox.FaultStatus, 1, func(f *sandboxtest.Fault) { f.Status, f.RetryAfter = 429, 1 })
-			},
-		},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			b := setUp(t, benchOptions{})
-			b.plan(t, b.cell(0, 1), 75, "Grid and type")
-			tt.arm(t, b)
-			b.confirm(t, nil)
-			b.run(t, b.work())
-			b.settled(t, ledger.Done)
-			w := b.last(t)
-			if got := story(w); tt.wantStory != "" && got != tt.wantStory {
-				t.Errorf("history %q, want %q", got, tt.wantStory)
-			}
-			if n := b.posts(t); n != tt.wantPosts {
-				t.Errorf("%d creates were sent, want %d", n, tt.wantPosts)
-			}
-			if tt.name == "reference lost" {
-				n := 0
-				for _, e := range b.sandbox.State(t).Entries() {
-					if e.Notes != nil && *e.Notes == "Grid and type" && e.SpentDate == b.week.Day(1).String() && e.CreatedAt.After(time.Now().Add(-time.Minute)) {
-						n++
-					}
-				}
-				if n != 1 {
-					t.Errorf("%d entries", n)
-				}
-				return
-			}
-			b.exactlyAsPlanned(t)
-			if t.Failed() {
-				b.tell(t, b.writes(t))
-			}
-		})
-	}
-}
-
-// TestPushOutage lets all of Harvest be away for a while: the write waits and
+// TestFaultOutage lets all of Harvest be away for a while: the write waits and
 // says so, and goes out by itself when Harvest is back.
-func TestPushOutage(t *testing.T) {
+func TestFaultOutage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name       string
@@ -177,11 +75,13 @@ func TestPushOutage(t *testing.T) {
 		status     int
 		retryAfter int
 		wantReason string
+		wantCalls  int // until then; 0: not told
 	}{
-		{name: "503", status: 503, wantReason: string(ledger.ReasonServer)},
-		{name: "503 with the breaker", status: 503, gate: true},
-		{name: "503 that asks for time", status: 503, retryAfter: 1, wantReason: string(ledger.WaitAsked)},
-		{name: "429", status: 429, retryAfter: 1, wantReason: string(ledger.WaitAsked)},
+		{name: "16_429", status: 429, retryAfter: 2, wantReason: string(ledger.WaitAsked), wantCalls: 1},
+		{name: "16_429_with_the_gate", status: 429, retryAfter: 2, gate: true, wantReason: string(ledger.WaitAsked), wantCalls: 1},
+		{name: "20_503", status: 503, wantReason: string(ledger.ReasonServer)},
+		{name: "20_503_with_the_breaker", status: 503, gate: true, wantReason: string(ledger.WaitBreaker), wantCalls: 5},
+		{name: "20_503_that_asks_for_time", status: 503, retryAfter: 2, gate: true, wantReason: string(ledger.WaitAsked), wantCalls: 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -191,17 +91,15 @@ func TestPushOutage(t *testing.T) {
 			b.fault(t, "", "/v2", sandbox.FaultStatus, 0, func(f *sandboxtest.Fault) { f.Status, f.RetryAfter = tt.status, tt.retryAfter })
 			b.confirm(t, nil)
 			b.run(t, b.work())
+			b.run(t, b.work()) // what one was told holds for both
 			waitFor(t, "a write that waits and says why", func() bool {
 				w := b.writes(t)[0]
-				return !w.State.Finished() && w.NotBefore.After(time.Now()) && w.Reason != "" && (tt.wantReason == "" || w.Reason == tt.wantReason)
+				return !w.State.Finished() && w.NotBefore.After(time.Now()) && w.Reason == tt.wantReason
 			})
-			plan, err := b.store.WeekPlan(t.Context(), b.userID, b.week)
-			if err != nil {
-				t.Fatal(err)
+			if n := len(b.sandbox.Requests(t)); tt.wantCalls > 0 && n != tt.wantCalls {
+				t.Errorf("%d calls, want %d", n, tt.wantCalls)
 			}
-			if w := plan.Writes; w.Waiting+w.Uncertain != 2 || w.Reason == "" {
-				t.Errorf("the week tells %+v", w)
-			}
+			b.toldToWait(t, 2)
 			// A change while it waits takes the place of what has not been sent.
 			b.plan(t, b.cell(0, 1), 90, "Grid and type, more")
 			b.confirm(t, nil)
@@ -211,75 +109,178 @@ func TestPushOutage(t *testing.T) {
 			if n := b.posts(t); n != 2 {
 				t.Errorf("%d creates, want 2", n)
 			}
+			b.noAttemptUsed(t)
+			if !tt.gate {
+				return
+			}
+			breakersClosed(t, b)
+			asked := b.sandbox.Requests(t)
+			if silence := asked[1].Time.Sub(asked[0].Time); silence < time.Duration(tt.retryAfter)*time.Second {
+				t.Errorf("%v of silence, Harvest asked for %d s", silence, tt.retryAfter)
+			}
 		})
 	}
 }
 
-func TestPushUnreachable(t *testing.T) {
-	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// noAttemptUsed checks that no job failed.
+func (b *bench) noAttemptUsed(t *testing.T) {
+	t.Helper()
+	list, err := b.bell.List(t.Context(), jobs.Filter{Most: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	listener.Close()
-	b := setUp(t, benchOptions{harvest: "http://" + address})
-	b.plan(t, b.cell(0, 1), 75, "Grid and type")
-	b.confirm(t, nil)
-	b.run(t, b.work())
-	waitFor(t, "a write that waits", func() bool {
-		w := b.last(t)
-		return w.State == ledger.Retry && w.Reason == string(ledger.ReasonUnreachable) && w.NotBefore.After(time.Now())
-	})
-	target, err := url.Parse(b.sandbox.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err = net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: httputil.NewSingleHostReverseProxy(target)}
-	t.Cleanup(func() { server.Close() })
-	go server.Serve(listener)
-	b.settled(t, ledger.Done)
-	b.exactlyAsPlanned(t)
-	if n := b.posts(t); n != 1 {
-		t.Errorf("%d creates", n)
+	for _, job := range list {
+		if job.Attempt > 1 || len(job.Errors) > 0 {
+			t.Errorf("job %+v", job)
+		}
 	}
 }
 
-func TestPushRefused(t *testing.T) {
+// TestFaultRefused: what Harvest refuses waits for a person, in Harvest's words,
+// and keeps nothing else from being sent. When the cause is gone it is sent if
+// a person asks for that.
+func TestFaultRefused(t *testing.T) {
 	t.Parallel()
-	b := setUp(t, benchOptions{})
-	day := b.week.Day(1).String()
-	b.sandbox.Lock(t, sandboxtest.UserID, day, day)
-	b.plan(t, b.cell(0, 1), 75, "Grid and type")
-	b.plan(t, b.cell(0, 2), 30, "")
-	b.confirm(t, nil)
-	b.run(t, b.work())
-	b.settled(t, ledger.Rejected, ledger.Done)
-	refused := b.writes(t)[0]
-	if refused.State != ledger.Rejected || refused.Status != 422 || refused.Message == "" || refused.Reason != string(ledger.ReasonInvalid) {
-		t.Errorf("write %+v", refused)
-	}
-	if w := b.writes(t)[1]; w.State != ledger.Done {
-		t.Errorf("the other day's write is %s", w.State)
-	}
+	for _, tt := range []struct {
+		name       string
+		refuse     func(*testing.T, *bench) // the next create
+		repair     func(*testing.T, *bench)
+		wantStatus int
+		wantReason ledger.Reason
+		wantWords  string
+	}{
+		{
+			name: "27_403_role_lost", wantStatus: http.StatusForbidden, wantReason: ledger.ReasonForbidden,
+			refuse: func(t *testing.T, b *bench) {
+				b.fault(t, http.MethodPost, entriesPath, sandbox.FaultStatus, 1, answering(http.StatusForbidden))
+			},
+			repair: func(t *testing.T, b *bench) { b.sandbox.ClearFaults(t) },
+		}, {
+			name: "28_404_project_removed", wantStatus: http.StatusNotFound, wantReason: ledger.ReasonNotFound,
+			refuse: func(t *testing.T, b *bench) {
+				b.fault(t, http.MethodPost, entriesPath, sandbox.FaultStatus, 1, answering(http.StatusNotFound))
+			},
+			repair: func(t *testing.T, b *bench) { b.sandbox.ClearFaults(t) },
+		}, {
+			name: "28_project_archived", wantStatus: http.StatusUnprocessableEntity, wantReason: ledger.ReasonInvalid, wantWords: "archived",
+			refuse: func(t *testing.T, b *bench) { b.activate(t, b.projectPath(t), false) },
+			repair: func(t *testing.T, b *bench) { b.activate(t, b.projectPath(t), true) },
+		}, {
+			name: "31_locked", wantStatus: http.StatusUnprocessableEntity, wantReason: ledger.ReasonInvalid, wantWords: "locked",
+			refuse: func(t *testing.T, b *bench) {
+				b.sandbox.Lock(t, sandboxtest.UserID, b.week.Day(1).String(), b.week.Day(1).String())
+			},
+			repair: func(t *testing.T, b *bench) {
+				b.sandbox.Unlock(t, sandboxtest.UserID, b.week.Day(1).String(), b.week.Day(1).String())
+			},
+		}, {
+			name: "32_task_not_assigned", wantStatus: http.StatusUnprocessableEntity, wantReason: ledger.ReasonInvalid, wantWords: "not assigned",
+			refuse: func(t *testing.T, b *bench) { b.activate(t, b.taskAssignmentPath(t), false) },
+			repair: func(t *testing.T, b *bench) { b.activate(t, b.taskAssignmentPath(t), true) },
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setUp(t, benchOptions{})
+			b.plan(t, b.cell(0, 1), 75, "Grid and type")
+			tt.refuse(t, b)
+			b.confirm(t, nil)
+			b.plan(t, b.otherProject(t, 2), 30, "")
+			b.confirm(t, nil)
+			b.run(t, b.work())
+			b.settled(t, ledger.Rejected, ledger.Done)
+			refused := b.writes(t)[0]
+			if refused.State != ledger.Rejected || refused.Status != tt.wantStatus || refused.Reason != string(tt.wantReason) || !strings.Contains(refused.Message, tt.wantWords) {
+				t.Errorf("write %+v", refused)
+			}
+			if w := b.writes(t)[1]; w.State != ledger.Done {
+				t.Errorf("the other project's write is %s", w.State)
+			}
+			plan, err := b.store.WeekPlan(t.Context(), b.userID, b.week)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := plan.Rows[0].Cells[1]; c.Planned != 75 || c.Note != "Grid and type" || c.Mark() == ledger.MarkInHarvest {
+				t.Errorf("the cell is %+v", c)
+			}
 
-	b.retry(t, refused.ID)
-	b.settled(t, ledger.Rejected, ledger.Done) // still locked
-	b.sandbox.Unlock(t, sandboxtest.UserID, day, day)
-	b.retry(t, refused.ID)
-	b.settled(t, ledger.Done)
-	b.exactlyAsPlanned(t)
-	if got, want := story(b.writes(t)[0]), "send refused, retry asked, send refused, retry asked, send applied"; got != want {
-		t.Errorf("history %q, want %q", got, want)
+			tt.refuse(t, b)
+			b.retry(t, refused.ID)
+			b.settled(t, ledger.Rejected, ledger.Done)
+			if n := b.posts(t); n != 3 {
+				t.Errorf("%d creates, want one of each write and of each try", n)
+			}
+			tt.repair(t, b)
+			b.retry(t, refused.ID)
+			b.settled(t, ledger.Done)
+			b.exactlyAsPlanned(t)
+			if got, want := story(b.writes(t)[0]), "send refused, retry asked, send refused, retry asked, send applied"; got != want {
+				t.Errorf("history %q, want %q", got, want)
+			}
+			// What is done is not retried.
+			if ids := b.retry(t, refused.ID); len(ids) != 0 {
+				t.Errorf("retried %v", ids)
+			}
+		})
 	}
-	// What is done is not retried.
-	if ids := b.retry(t, refused.ID); len(ids) != 0 {
-		t.Errorf("retried %v", ids)
+}
+
+// activate opens or archives a record in Harvest.
+func (b *bench) activate(t *testing.T, path string, active bool) {
+	t.Helper()
+	if status, body := b.sandbox.API(t, sandboxtest.Token, http.MethodPatch, path, map[string]any{"is_active": active}); status != http.StatusOK {
+		t.Fatalf("%s: %d %s", path, status, body)
 	}
+}
+
+// harvestIDs are Harvest's ids of the project and the task of the first row.
+func (b *bench) harvestIDs(t *testing.T) (project, task int64) {
+	t.Helper()
+	err := b.pool.QueryRow(t.Context(), "select p.harvest_id, k.harvest_id from projects p, tasks k where p.id = $1 and k.id = $2",
+		b.rows[0].ProjectID, b.rows[0].TaskID).Scan(&project, &task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project, task
+}
+
+func (b *bench) projectPath(t *testing.T) string {
+	t.Helper()
+	project, _ := b.harvestIDs(t)
+	return fmt.Sprintf("/v2/projects/%d", project)
+}
+
+func (b *bench) taskAssignmentPath(t *testing.T) string {
+	t.Helper()
+	project, task := b.harvestIDs(t)
+	path := b.projectPath(t) + "/task_assignments"
+	_, body := b.sandbox.API(t, sandboxtest.Token, http.MethodGet, path, nil)
+	var list struct {
+		Assignments []struct {
+			ID   int64           `json:"id"`
+			Task sandboxtest.Ref `json:"task"`
+		} `json:"task_assignments"`
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range list.Assignments {
+		if a.Task.ID == task {
+			return fmt.Sprintf("%s/%d", path, a.ID)
+		}
+	}
+	t.Fatalf("task %d is not assigned to project %d", task, project)
+	return ""
+}
+
+// otherProject is a cell of the day in a row of another project than the first.
+func (b *bench) otherProject(t *testing.T, day int) ledger.CellID {
+	t.Helper()
+	i := slices.IndexFunc(b.rows, func(row ledger.RowID) bool { return row.ProjectID != b.rows[0].ProjectID })
+	if i < 0 {
+		t.Fatal("there is one project only")
+	}
+	return b.cell(i, day)
 }
 
 // retry is what an admin does with a write, or with all that may be if id is 0.
@@ -306,7 +307,7 @@ func (b *bench) retry(t *testing.T, id int64) []int64 {
 	return ids
 }
 
-func TestPushRevoked(t *testing.T) {
+func TestFault23TokenRevoked(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	b.plan(t, b.cell(0, 1), 75, "Grid and type")
@@ -364,10 +365,10 @@ func TestPushChange(t *testing.T) {
 		{name: "delete, answer lost", cleared: true, arm: drop("DELETE"), want: ledger.Done, wantStory: "send unknown, look found", wantCalls: 1},
 		{name: "delete, request lost", cleared: true, arm: lost("DELETE"), want: ledger.Done, wantStory: "send unknown, look absent, send applied", wantCalls: 2},
 		{
-			name: "update, deleted in Harvest", want: ledger.Conflict, wantStory: "look gone",
+			name: "29 update, deleted in Harvest", want: ledger.Conflict, wantStory: "look gone",
 			arm: func(t *testing.T, b *bench, id int64) { b.sandbox.WebDelete(t, id) },
 		}, {
-			name: "delete, deleted in Harvest", cleared: true, want: ledger.Done, wantStory: "look found",
+			name: "29 delete, deleted in Harvest", cleared: true, want: ledger.Done, wantStory: "look found",
 			arm: func(t *testing.T, b *bench, id int64) { b.sandbox.WebDelete(t, id) },
 		}, {
 			name: "update, changed in Harvest", want: ledger.Conflict, wantStory: "look changed",
@@ -505,9 +506,9 @@ func TestPushAfterRestore(t *testing.T) {
 	}
 }
 
-// TestPushNotFoundEverywhere: a wrong account, or access that was lost, is
+// TestFault30WrongAccount: a wrong account, or access that was lost, is
 // answered like an entry that does not exist. Nothing may be believed deleted.
-func TestPushNotFoundEverywhere(t *testing.T) {
+func TestFault30WrongAccount(t *testing.T) {
 	t.Parallel()
 	for _, cleared := range []bool{false, true} {
 		t.Run("cleared "+strconv.FormatBool(cleared), func(t *testing.T) {
@@ -538,8 +539,8 @@ func TestPushNotFoundEverywhere(t *testing.T) {
 	}
 }
 
-// TestPushPoison: Harvest fails on one entry, and only on that.
-func TestPushPoison(t *testing.T) {
+// TestFault21PoisonEntry: Harvest fails on one entry, and only on that.
+func TestFault21PoisonEntry(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{gate: true})
 	b.plan(t, b.cell(0, 1), 75, "poison")
@@ -572,9 +573,9 @@ func TestPushPoison(t *testing.T) {
 	b.exactlyAsPlanned(t)
 }
 
-// TestPushTwice: any number of doorbells for writes that are done, or of
+// TestFault63TwoReplicas: any number of doorbells for writes that are done, or of
 // processes that hear them, changes nothing.
-func TestPushTwice(t *testing.T) {
+func TestFault63TwoReplicas(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	for i := range 5 {
@@ -675,10 +676,10 @@ func TestPushWhileOneIsUnderWay(t *testing.T) {
 		cleared bool
 		calls   [3]int // POST, PATCH, DELETE
 	}{
-		{"create arrived, then changed", sandbox.FaultApplyThenDrop, false, [3]int{1, 1, 0}},
-		{"create lost, then changed", sandbox.FaultDropBefore, false, [3]int{2, 0, 0}},
-		{"create arrived, then cleared", sandbox.FaultApplyThenDrop, true, [3]int{1, 0, 1}},
-		{"create lost, then cleared", sandbox.FaultDropBefore, true, [3]int{1, 0, 0}},
+		{"64 create arrived, then changed", sandbox.FaultApplyThenDrop, false, [3]int{1, 1, 0}},
+		{"64 create lost, then changed", sandbox.FaultDropBefore, false, [3]int{2, 0, 0}},
+		{"65 create arrived, then cleared", sandbox.FaultApplyThenDrop, true, [3]int{1, 0, 1}},
+		{"65 create lost, then cleared", sandbox.FaultDropBefore, true, [3]int{1, 0, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -110,9 +110,9 @@ func TestPullSettings(t *testing.T) {
 	}
 }
 
-// TestPullOfAnother: an answer for another user than the connection's is not
+// TestFault26AnotherUser: an answer for another user than the connection's is not
 // stored, and nothing else is done with these credentials.
-func TestPullOfAnother(t *testing.T) {
+func TestFault26AnotherUser(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	if _, err := b.pool.Exec(t.Context(), "update harvest_connections set harvest_user_id = $1, time_zone = 'Asia/Tokyo'", sandboxtest.MemberUserID); err != nil {
@@ -199,7 +199,7 @@ func TestPullBudgetsTrouble(t *testing.T) {
 	}{
 		{name: "403", fault: sandboxtest.Fault{Fault: sandbox.FaultStatus, Status: 403}, wantHidden: true},
 		{name: "401", fault: sandboxtest.Fault{Fault: sandbox.FaultStatus, Status: 401}},
-		{name: "429", fault: sandboxtest.Fault{Fault: sandbox.FaultStatus, Status: 429, RetryAfter: 900}},
+		{name: "18_429", fault: sandboxtest.Fault{Fault: sandbox.FaultStatus, Status: 429, RetryAfter: 900}},
 		{name: "500", fault: sandboxtest.Fault{Fault: sandbox.FaultStatus, Status: 500}},
 		{name: "dropped", fault: sandboxtest.Fault{Fault: sandbox.FaultDropBefore}},
 		{name: "html", fault: sandboxtest.Fault{Fault: sandbox.FaultHTML200}},
