@@ -26,11 +26,12 @@ const (
 	shared = true
 )
 
-// webConns and queueConns bound the connections to the database. The queue has
-// its own, so that busy pages cannot keep jobs from being finished.
+// webConns and queueConns bound the connections to the database. The queue and
+// its jobs have their own, so that busy pages cannot keep jobs from being
+// finished: one for each job, and some for the queue itself.
 const (
 	webConns   = 16
-	queueConns = 12
+	queueConns = 20
 )
 
 // stopTime is what the private server is given to end.
@@ -56,7 +57,7 @@ func openDatabase(ctx context.Context, c databaseConfig, env *environment, share
 		d.url = d.server.ConnString()
 	}
 	var err error
-	d.pool, err = db.Open(ctx, d.url, webConns)
+	d.pool, err = db.OpenImpatient(ctx, d.url, webConns)
 	if err != nil {
 		d.close(env.log)
 		return nil, fmt.Errorf("the database cannot be used; check --database-url or FURROW_DATABASE_URL: %w", err)

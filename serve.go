@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"furrow/db"
@@ -79,7 +80,8 @@ func (c *serveConfig) Run(ctx context.Context, env *environment) error {
 
 // program is everything that runs.
 type program struct {
-	store   *db.Store
+	store   *db.Store // of the pages
+	jobs    *db.Store // of the jobs, so that busy pages cannot keep them from what they need
 	harvest *harvest.Harvest
 	sandbox *sandbox.Server // nil: none
 	queue   *jobs.Queue
@@ -95,7 +97,11 @@ func (c *serveConfig) assemble(ctx context.Context, env *environment, served ser
 	if err != nil {
 		return nil, err
 	}
-	if p.store, err = c.openStore(ctx, d); err != nil {
+	sealer, err := c.sealer()
+	if err != nil {
+		return nil, err
+	}
+	if p.store, err = c.openStore(ctx, d.pool, sealer); err != nil {
 		return nil, err
 	}
 	if c.Sandbox {
@@ -110,15 +116,17 @@ func (c *serveConfig) assemble(ctx context.Context, env *environment, served ser
 	if contact == "" {
 		contact = served.publicURL.String()
 	}
-	p.harvest, err = harvest.New(harvest.Config{
-		BaseURL: c.HarvestURL, IDURL: c.HarvestIDURL, ClientID: clientID, ClientSecret: clientSecret, Version: version, Contact: contact,
-		ReadTimeout: readTimeout, Gate: db.NewGate(d.pool), Log: env.log,
-	})
+	queuePool, err := db.Open(ctx, d.url, queueConns)
 	if err != nil {
 		return nil, err
 	}
-	queuePool, err := db.Open(ctx, d.url, queueConns)
+	p.jobs = db.NewStore(queuePool, sealer)
+	p.harvest, err = harvest.New(harvest.Config{
+		BaseURL: c.HarvestURL, IDURL: c.HarvestIDURL, ClientID: clientID, ClientSecret: clientSecret, Version: version, Contact: contact,
+		ReadTimeout: readTimeout, Gate: db.NewGate(queuePool), Log: env.log,
+	})
 	if err != nil {
+		queuePool.Close()
 		return nil, err
 	}
 	p.close = func(log *slog.Logger) {
@@ -147,22 +155,25 @@ func (c *serveConfig) assemble(ctx context.Context, env *environment, served ser
 // readTimeout ends one call that reads: within the lease of a drain.
 const readTimeout = 15 * time.Second
 
-func (c *serveConfig) openStore(ctx context.Context, d *database) (*db.Store, error) {
-	file := c.SecretKeyFile
-	if file == "" {
-		file = filepath.Join(c.DataDir, "secret.key")
+func (c *serveConfig) secretKeyFile() string {
+	if c.SecretKeyFile != "" {
+		return c.SecretKeyFile
 	}
-	key, err := db.LoadSecretKey(file)
+	return filepath.Join(c.DataDir, "secret.key")
+}
+
+func (c *serveConfig) sealer() (*db.Sealer, error) {
+	key, err := db.LoadSecretKey(c.secretKeyFile())
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := db.NewSealer(key)
-	if err != nil {
-		return nil, err
-	}
-	store := db.NewStore(d.pool, sealer)
+	return db.NewSealer(key)
+}
+
+func (c *serveConfig) openStore(ctx context.Context, pool *pgxpool.Pool, sealer *db.Sealer) (*db.Store, error) {
+	store := db.NewStore(pool, sealer)
 	if err := store.CheckSecretKey(ctx); errors.Is(err, db.ErrWrongKey) {
-		return nil, fmt.Errorf("the secret key in %s is not the one that the stored Harvest tokens were encrypted with; put the right file back, or set --secret-key-file", file)
+		return nil, fmt.Errorf("the secret key in %s is not the one that the stored Harvest tokens were encrypted with; put the right file back, or set --secret-key-file", c.secretKeyFile())
 	} else if err != nil {
 		return nil, err
 	}
@@ -175,9 +186,9 @@ func (c *serveConfig) work(p *program, served served) *jobs.Work {
 		return nil
 	}
 	return &jobs.Work{
-		Store: p.store,
+		Store: p.jobs,
 		Remote: func(ctx context.Context, connectionID int64, urgency jobs.Urgency) (ledger.Remote, error) {
-			credentials, err := p.store.Credentials(ctx, connectionID)
+			credentials, err := p.jobs.Credentials(ctx, connectionID)
 			if err != nil {
 				return nil, err
 			}
@@ -187,16 +198,16 @@ func (c *serveConfig) work(p *program, served served) *jobs.Work {
 			}
 			return p.harvest.Client(harvest.Credentials{
 				// Also for personal tokens: one that was replaced meanwhile is noticed.
-				Tokens: p.store.Tokens(connectionID, p.harvest.Refresh), AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
+				Tokens: p.jobs.Tokens(connectionID, p.harvest.Refresh), AccountID: credentials.HarvestAccountID, UserID: credentials.HarvestUserID, ConnectionID: connectionID,
 				TimestampTimers: credentials.TimestampTimers, Clock: credentials.Clock,
 			}, priority), nil
 		},
 		StartPull: func(ctx context.Context, userID int64) error {
-			user, err := p.store.User(ctx, userID)
+			user, err := p.jobs.User(ctx, userID)
 			if err != nil {
 				return err
 			}
-			_, _, err = handlers.StartSync(ctx, p.store, p.queue, userID, db.TriggerSchedule, nil, user.Profile.Today(time.Now()))
+			_, _, err = handlers.StartSync(ctx, p.jobs, p.queue, userID, db.TriggerSchedule, nil, user.Profile.Today(time.Now()))
 			return err
 		},
 		CellURL: func(date planner.Date) string { return served.publicURL.JoinPath("weeks", date.String()).String() },

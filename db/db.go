@@ -14,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -55,6 +57,50 @@ type Tx struct {
 // (0: as the url says). It waits for the first connection, so that a wrong
 // address is told at once.
 func Open(ctx context.Context, url string, maxConns int) (*pgxpool.Pool, error) {
+	return open(ctx, url, maxConns, nil)
+}
+
+// acquireTimeout is how long [OpenImpatient]'s pool lets somebody wait for a
+// connection.
+const acquireTimeout = 1500 * time.Millisecond
+
+// OpenImpatient is [Open] for those whom a person waits for: when all
+// connections are busy, one that does not become free soon is not waited for.
+// The error is one that [Unavailable] knows.
+func OpenImpatient(ctx context.Context, url string, maxConns int) (*pgxpool.Pool, error) {
+	var i impatience
+	pool, err := open(ctx, url, maxConns, &i)
+	i.on.Store(true) // the first connection may take its time
+	return pool, err
+}
+
+// impatience bounds the wait for a connection. A tracer is where the pool lets
+// it be done: the context that it returns is the one of the wait.
+type impatience struct{ on atomic.Bool }
+
+type impatienceKey struct{}
+
+func (i *impatience) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
+	if !i.on.Load() {
+		return ctx
+	}
+	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
+	return context.WithValue(ctx, impatienceKey{}, cancel)
+}
+
+func (*impatience) TraceAcquireEnd(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireEndData) {
+	if cancel, ok := ctx.Value(impatienceKey{}).(context.CancelFunc); ok {
+		cancel()
+	}
+}
+
+func (*impatience) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+func (*impatience) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func open(ctx context.Context, url string, maxConns int, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// pgx redacts the password, but the text is long; the address is the operator's own.
@@ -63,6 +109,7 @@ func Open(ctx context.Context, url string, maxConns int) (*pgxpool.Pool, error) 
 	if maxConns > 0 {
 		cfg.MaxConns = int32(maxConns)
 	}
+	cfg.ConnConfig.Tracer = tracer
 	params := cfg.ConnConfig.RuntimeParams
 	params["application_name"] = "furrow"
 	params["timezone"] = "UTC"
@@ -175,46 +222,80 @@ func withMigrationLock(ctx context.Context, pool *pgxpool.Pool, f func() error) 
 	return f()
 }
 
-// maxTxTries bounds how often a transaction that the database threw back is
-// run again.
+// maxTxTries bounds how often a transaction is run again.
 const maxTxTries = 3
 
-// InTx runs f in a transaction and commits it. It is the only place that
-// begins or commits. A transaction that the database threw back (deadlock,
-// serialization) is run again, so f must do nothing that it could not do twice.
+// InTx runs f in a transaction and commits it. A transaction that the database
+// threw back (deadlock, serialization, a lock that was not given in time) is
+// run again, so f must do nothing that it could not do twice.
+//
+// An error that [Unavailable] knows may have come after the commit: then
+// nobody knows whether what f did is stored.
 func (s *Store) InTx(ctx context.Context, f func(*Tx) error) error {
+	return s.inTx(ctx, f, thrownBack)
+}
+
+// InMutation is [Store.InTx] for an f that stores a mutation id with what it
+// does, and does nothing if it finds it stored. It is run again on another
+// connection when its own breaks, even if that was at COMMIT.
+func (s *Store) InMutation(ctx context.Context, f func(*Tx) error) error {
+	return s.inTx(ctx, f, func(err error) bool { return thrownBack(err) || errors.Is(err, errBroken) })
+}
+
+func (s *Store) inTx(ctx context.Context, f func(*Tx) error, again func(error) bool) error {
 	for try := 1; ; try++ {
 		err := s.inTxOnce(ctx, f)
-		if err == nil || try == maxTxTries || !thrownBack(err) {
+		if err == nil || try == maxTxTries || ctx.Err() != nil || !again(err) {
 			return err
 		}
+		// Two that threw each other back should not meet again.
+		time.Sleep(rand.N(20 * time.Millisecond))
 	}
 }
 
+// errBroken: the connection broke before the transaction was known to be over.
+var errBroken = errors.New("the connection broke")
+
+// inTxOnce is the only place that begins or commits.
 func (s *Store) inTxOnce(ctx context.Context, f func(*Tx) error) error {
-	pgtx, err := s.pool.Begin(ctx)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
+	defer conn.Release()
+	err = inTxOn(ctx, conn, &Tx{q: s.q, sealer: s.sealer}, f)
+	if err != nil && ctx.Err() == nil && conn.Conn().IsClosed() {
+		return fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return err
+}
+
+func inTxOn(ctx context.Context, conn *pgxpool.Conn, tx *Tx, f func(*Tx) error) (err error) {
+	if tx.Tx, err = conn.Begin(ctx); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	tx.q = tx.q.WithTx(tx.Tx)
 	// Rolls back with a context of its own: the caller's may be over, and an
 	// open transaction would hold its locks. After a commit it does nothing.
 	defer func() {
 		rollbackCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		_ = pgtx.Rollback(rollbackCtx)
+		_ = tx.Rollback(rollbackCtx)
 	}()
-	if err := f(&Tx{Tx: pgtx, q: s.q.WithTx(pgtx), sealer: s.sealer}); err != nil {
+	if err := f(tx); err != nil {
 		return err
 	}
-	if err := pgtx.Commit(ctx); err != nil {
+	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }
 
+// thrownBack reports whether a transaction was rolled back only because others
+// were in its way.
 func thrownBack(err error) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && (pgErr.Code == "40P01" || pgErr.Code == "40001")
+	return errors.As(err, &pgErr) && (pgErr.Code == "40P01" || pgErr.Code == "40001" || pgErr.Code == "55P03")
 }
 
 func isUniqueViolation(err error) bool {

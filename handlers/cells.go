@@ -111,7 +111,7 @@ func (h *weekHandler) storeCells(ctx context.Context, user db.User, week planner
 	mutation := rand.Text()
 	format := user.Profile.DurationFormat
 	conflicts := map[ledger.CellID]refusedCell{}
-	err := h.store.InTx(ctx, func(tx *db.Tx) error {
+	err := h.store.InMutation(ctx, func(tx *db.Tx) error {
 		clear(conflicts) // the transaction may be run again
 		var shown map[ledger.CellID]planner.Minutes
 		// In order: two forms that lock the same rows in turn wait for each other.
@@ -312,7 +312,7 @@ func (h *weekHandler) saveCell(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(errs) == 0 {
-		err = h.store.InTx(r.Context(), func(tx *db.Tx) error {
+		err = h.store.InMutation(r.Context(), func(tx *db.Tx) error {
 			_, err := tx.EditCell(r.Context(), user.ID, edit)
 			return err
 		})

@@ -98,6 +98,8 @@ func tableProblem(r *http.Request, err error) problem {
 			sentence: "You may see this but not change it. Nothing was done."}
 	case errors.As(err, &fields):
 		return problem{status: http.StatusUnprocessableEntity, title: "Not saved", sentence: fieldSentences(fields), fields: fields}
+	case db.TakesNoChanges(err):
+		return noChangesProblem()
 	case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded), db.Unavailable(err):
 		return unavailableProblem(r)
 	default:
@@ -129,6 +131,11 @@ func unavailableProblem(r *http.Request) problem {
 		p.sentence = "The database does not answer right now, so your changes may not be saved yet. Reload this page in a few seconds to send them again."
 	}
 	return p
+}
+
+func noChangesProblem() problem {
+	return problem{status: http.StatusServiceUnavailable, title: "Nothing can be saved right now", retryAfter: unavailableFor,
+		sentence: "The database takes no changes right now, because its disk is full or it was made read-only, so this is not saved. Everything saved before is safe. Whoever runs Furrow must make room; after that, send it again."}
 }
 
 func unknownProblem() problem {

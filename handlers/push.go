@@ -134,7 +134,7 @@ func (h *weekHandler) push(w http.ResponseWriter, r *http.Request) error {
 func (h *weekHandler) addWrites(r *http.Request, user db.User, week planner.Week, day *planner.Date, ticked []string, mutation string) (int, error) {
 	ctx := r.Context()
 	count := 0
-	err := h.store.InTx(ctx, func(tx *db.Tx) error {
+	err := h.store.InMutation(ctx, func(tx *db.Tx) error {
 		count = len(ticked)
 		connectionID, state, err := tx.LockConnection(ctx, user.ID)
 		if err != nil {
