@@ -9,7 +9,7 @@ import (
 	"furrow/db/dbgen"
 )
 
-// AuditEvent is one thing that an admin did.
+// AuditEvent is one thing that an admin did, or the program by itself.
 type AuditEvent struct {
 	ID      int64
 	At      time.Time
@@ -19,11 +19,15 @@ type AuditEvent struct {
 	Detail  string // JSON
 }
 
-// Audit records what an admin does, in the transaction that does it. detail
-// holds ids, filters and counts, never secrets or notes.
+// Audit records what an admin does, or the program by itself (actorID 0), in the
+// transaction that does it. detail holds ids, filters and counts, never secrets or notes.
 func (tx *Tx) Audit(ctx context.Context, actorID int64, action, subject string, detail map[string]any) error {
 	text, err := json.Marshal(detail)
-	if err == nil {
+	switch {
+	case err != nil:
+	case actorID == 0:
+		err = tx.q.AuditOwn(ctx, dbgen.AuditOwnParams{Action: action, Subject: subject, Detail: text})
+	default:
 		err = tx.q.AuditAdd(ctx, dbgen.AuditAddParams{ActorID: actorID, Action: action, Subject: subject, Detail: text})
 	}
 	if err != nil {

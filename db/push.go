@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -78,7 +77,7 @@ func (a writeAdder) add(ctx context.Context, line ledger.Line, ours *ledger.Push
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	if line.Action == ledger.LineDelete && superseded == string(ledger.OpCreate) && !ours.InFlight {
+	if line.Action == ledger.LineDelete && superseded == string(ledger.OpCreate) && ours.RemoteID == 0 && !ours.InFlight {
 		return a.tx.q.PushedRemove(ctx, ours.ID) // never sent, so there is nothing to delete
 	}
 	return a.change(ctx, line, ours)
@@ -179,8 +178,7 @@ func (a writeAdder) write(ctx context.Context, line ledger.Line, op ledger.Op, p
 	}
 	_, err = a.tx.q.WriteAdd(ctx, dbgen.WriteAddParams{
 		UserID: a.userID, ConnectionID: a.connectionID, PushedEntryID: pushedID, Op: string(op),
-		Reference: ledger.ReferenceGroup + ":" + pushedID + ":" + strconv.Itoa(int(generation)),
-		Payload:   payload, RemoteID: remoteID, Base: base, MutationID: a.mutationID, State: string(a.state),
+		Reference: reference(pushedID, generation), Payload: payload, RemoteID: remoteID, Base: base, MutationID: a.mutationID, State: string(a.state),
 	})
 	return err
 }

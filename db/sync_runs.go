@@ -217,6 +217,9 @@ func (m *mirror) Finish(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("finish sync run %d: %w", m.runID, err)
 		}
-		return tx.release(ctx, m.userID, run.ConnectionID, run.CreatedAt)
+		if err := tx.release(ctx, m.userID, run.ConnectionID, run.CreatedAt); err != nil {
+			return err
+		}
+		return tx.removeDoubles(ctx, m.userID, run.ConnectionID)
 	})
 }

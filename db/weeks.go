@@ -444,14 +444,14 @@ type CellEdit struct {
 // [planner.ErrNotFound]: the user has no such project or task;
 // [planner.ErrConflict]: the cell was changed after edit.Seen.
 func (tx *Tx) EditCell(ctx context.Context, userID int64, edit CellEdit) (changed bool, err error) {
-	changed, err = tx.editCell(ctx, userID, edit)
+	changed, err = tx.editCell(ctx, userID, edit, editKind)
 	if err != nil {
 		return false, fmt.Errorf("edit cell %v of user %d: %w", edit.Cell, userID, err)
 	}
 	return changed, nil
 }
 
-func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit) (bool, error) {
+func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit, kind string) (bool, error) {
 	id := edit.Cell
 	before, err := tx.lockCell(ctx, userID, id, edit.MutationID)
 	if err != nil {
@@ -471,7 +471,7 @@ func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit) (bool, 
 		return false, planner.ErrConflict
 	}
 	err = tx.q.CellStore(ctx, dbgen.CellStoreParams{
-		UserID: userID, Kind: "edit", MutationID: edit.MutationID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date,
+		UserID: userID, Kind: kind, MutationID: edit.MutationID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date,
 		MinutesBefore: before.Minutes, MinutesAfter: minutes, NoteBefore: before.Note, NoteAfter: note,
 	})
 	return err == nil, err

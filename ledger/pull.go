@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"furrow/planner"
@@ -100,6 +101,8 @@ type Mirror interface {
 	// changes: never our clock, but the newest change seen in Harvest. If the
 	// connection was held, entries of ours that were found in Harvest are made
 	// known again, and the hold ends.
+	// Entries that carry the same reference of ours, so that one was booked
+	// twice, get writes that remove all but one of them.
 	Finish(ctx context.Context) error
 }
 
@@ -212,11 +215,21 @@ func pullWindow(ctx context.Context, remote Remote, mirror Mirror, window Window
 			return err
 		}
 	}
+	missing := slices.DeleteFunc(known, func(id int64) bool { return listed[id] })
+	if len(missing) == 0 {
+		return nil
+	}
+	// A wrong account, or access that was lost, shows as absence too. So before
+	// any of them is believed to be deleted, the account must be the right one.
+	account, err := remote.Account(ctx)
+	if err != nil {
+		return err
+	}
+	if err := saveAccount(ctx, mirror, account); err != nil {
+		return err
+	}
 	var gone []int64
-	for _, id := range known {
-		if listed[id] {
-			continue
-		}
+	for _, id := range missing {
 		// Only a "not found" for the very entry is a deletion: it may have moved
 		// to another date while we listed.
 		entry, err := remote.Entry(ctx, id)

@@ -21,9 +21,6 @@ const (
 // refreshAccount takes over the account's settings if they have grown old. If
 // Harvest does not tell them, those from before are good enough: what keeps it
 // from answering keeps the rest of the pull too, and is told there.
-//
-// An answer for another user than the connection's gives [ErrAccessRevoked]:
-// these credentials must not be used, and connecting again puts it right.
 func refreshAccount(ctx context.Context, remote Remote, mirror Mirror) error {
 	due, err := mirror.AccountDue(ctx, accountAge, accountAgain)
 	if err != nil || !due {
@@ -36,12 +33,18 @@ func refreshAccount(ctx context.Context, remote Remote, mirror Mirror) error {
 	case err != nil:
 		return ctx.Err()
 	}
-	if err := mirror.SaveAccount(ctx, account); errors.Is(err, planner.ErrConflict) {
+	return saveAccount(ctx, mirror, account)
+}
+
+// saveAccount takes over the account's settings. An answer for another user than
+// the connection's gives [ErrAccessRevoked]: these credentials must not be used,
+// and connecting again puts it right.
+func saveAccount(ctx context.Context, mirror Mirror, account Account) error {
+	err := mirror.SaveAccount(ctx, account)
+	if errors.Is(err, planner.ErrConflict) {
 		return fmt.Errorf("%w: the credentials are of another user", ErrAccessRevoked)
-	} else if err != nil {
-		return err
 	}
-	return nil
+	return err
 }
 
 // refreshBudgets reads the budgets if they have grown old. It comes last, when

@@ -68,6 +68,16 @@ type WeekPlan struct {
 	Writes   WriteCounts // of the user, over all weeks
 }
 
+// Cell returns a cell of the week; the zero Cell if its row is not shown.
+func (p WeekPlan) Cell(id CellID) Cell {
+	for i := range p.Rows {
+		if p.Rows[i].ID == id.RowID && p.Week.Contains(id.Date) {
+			return p.Rows[i].Cells[id.Date-p.Week.Start]
+		}
+	}
+	return Cell{}
+}
+
 // WriteCounts are a user's unfinished business with Harvest.
 type WriteCounts struct {
 	Waiting   int       // queued, being sent, or to be tried again
@@ -207,7 +217,7 @@ func (c Cell) Mark() Mark {
 		return MarkLocked
 	case c.Ours != nil && c.Ours.RemoteID != 0 && c.Planned == c.Ours.PlannedMinutes && c.Note == c.Ours.PlannedNote:
 		return MarkInHarvest
-	case c.Ours == nil && c.Planned > 0 && c.missing() == 0:
+	case (c.Ours == nil || c.Ours.RemoteID == 0) && c.Planned > 0 && c.missing() == 0:
 		return MarkInHarvest // tracked there, by entries that are not ours
 	case c.Planned > 0 || c.Note != "":
 		return MarkPlanned
@@ -216,6 +226,12 @@ func (c Cell) Mark() Mark {
 	default:
 		return MarkBlank
 	}
+}
+
+// Differs reports whether somebody changed or deleted the entry of ours in
+// Harvest, so that a person must choose which is right.
+func (c Cell) Differs() bool {
+	return c.Ours != nil && (c.Ours.Gone || c.Ours.ChangedInHarvest() || c.Ours.Write != nil && c.Ours.Write.State == Conflict)
 }
 
 // Settled reports whether the last write of the cell has ended, so that a new

@@ -79,3 +79,19 @@ func (q *Queries) AuditList(ctx context.Context, arg AuditListParams) ([]AuditLi
 	}
 	return items, nil
 }
+
+const AuditOwn = `-- name: AuditOwn :exec
+insert into audit_events (actor, action, subject, detail) values ('furrow', $1, $2, $3)
+`
+
+type AuditOwnParams struct {
+	Action  string
+	Subject string
+	Detail  []byte
+}
+
+// What the program does by itself.
+func (q *Queries) AuditOwn(ctx context.Context, arg AuditOwnParams) error {
+	_, err := q.db.Exec(ctx, AuditOwn, arg.Action, arg.Subject, arg.Detail)
+	return err
+}

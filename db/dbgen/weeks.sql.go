@@ -628,7 +628,7 @@ left join lateral (
 ) e on true
 left join lateral (
     select x.id, x.op, x.state, x.not_before, x.error_reason, x.error_status, x.error_message
-    from writes x where x.pushed_entry_id = p.id and x.state <> 'superseded' order by x.id desc limit 1
+    from writes x where x.pushed_entry_id = p.id and x.state <> 'superseded' and x.op <> 'remove_double' order by x.id desc limit 1
 ) w on true
 where p.user_id = $2 and p.spent_date between $1::date and $3::date and p.removed_at is null and p.kind = 'plan'
 `

@@ -12,6 +12,135 @@ import (
 	"furrow/planner"
 )
 
+const Doubles = `-- name: Doubles :many
+with doubled as (
+    select reference_id, min(harvest_id) as lowest
+    from time_entries
+    where user_id = $1 and reference_id <> '' and deleted_at is null
+    group by reference_id having count(*) > 1
+), ours as (
+    select p.id, d.reference_id, coalesce((
+        select k.harvest_id from time_entries k
+        where k.user_id = p.user_id and k.harvest_id = p.remote_id and k.reference_id = d.reference_id and k.deleted_at is null
+    ), d.lowest)::bigint as keep_id, p.remote_id
+    from doubled d
+    join pushed_entries p on p.user_id = $1 and p.removed_at is null
+        and d.reference_id = $2::text || ':' || p.id || ':' || p.generation
+    where not exists (select from writes f where f.pushed_entry_id = p.id and f.state in ('sending', 'uncertain'))
+)
+select o.id as pushed_entry_id, o.reference_id, o.keep_id, (o.remote_id is distinct from o.keep_id)::boolean as relink,
+       k.hours, k.notes, k.spent_date, k.updated_at, pr.harvest_id as project_id, t.harvest_id as task_id, e.harvest_id as double_id
+from ours o
+join time_entries k on k.user_id = $1 and k.harvest_id = o.keep_id
+join projects pr on pr.id = k.project_id
+join tasks t on t.id = k.task_id
+join time_entries e on e.user_id = k.user_id and e.reference_id = o.reference_id and e.harvest_id <> k.harvest_id and e.deleted_at is null
+    and (e.project_id, e.task_id, e.spent_date, e.hours, e.notes) = (k.project_id, k.task_id, k.spent_date, k.hours, k.notes)
+    and not e.is_locked and not e.is_running
+where not exists (select from writes w where w.pushed_entry_id = o.id and w.op = 'remove_double' and w.remote_id = e.harvest_id)
+order by e.harvest_id
+`
+
+type DoublesParams struct {
+	UserID         int64
+	ReferenceGroup string
+}
+
+type DoublesRow struct {
+	PushedEntryID string
+	ReferenceID   string
+	KeepID        int64
+	Relink        bool
+	Hours         int32
+	Notes         string
+	SpentDate     planner.Date
+	UpdatedAt     time.Time
+	ProjectID     *int64
+	TaskID        *int64
+	DoubleID      int64
+}
+
+// Entries that carry the same reference of ours as the one that stays, and say
+// the same. Those that a person has touched since, or that are locked, are not
+// among them, nor those of an entry that is in doubt, or that a write was made for.
+func (q *Queries) Doubles(ctx context.Context, arg DoublesParams) ([]DoublesRow, error) {
+	rows, err := q.db.Query(ctx, Doubles, arg.UserID, arg.ReferenceGroup)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoublesRow
+	for rows.Next() {
+		var i DoublesRow
+		if err := rows.Scan(
+			&i.PushedEntryID,
+			&i.ReferenceID,
+			&i.KeepID,
+			&i.Relink,
+			&i.Hours,
+			&i.Notes,
+			&i.SpentDate,
+			&i.UpdatedAt,
+			&i.ProjectID,
+			&i.TaskID,
+			&i.DoubleID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const EntryToAdopt = `-- name: EntryToAdopt :one
+select e.hours, e.notes, e.spent_date, pr.harvest_id as project_id, t.harvest_id as task_id
+from time_entries e
+join projects pr on pr.id = e.project_id
+join tasks t on t.id = e.task_id
+where e.user_id = $1 and e.harvest_id = $2 and e.project_id = $3 and e.task_id = $4 and e.spent_date = $5
+  and e.deleted_at is null and not e.is_locked and not e.is_running
+  and not exists (select from pushed_entries p where p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null)
+`
+
+type EntryToAdoptParams struct {
+	UserID    int64
+	HarvestID int64
+	ProjectID int64
+	TaskID    int64
+	SpentDate planner.Date
+}
+
+type EntryToAdoptRow struct {
+	Hours     int32
+	Notes     string
+	SpentDate planner.Date
+	ProjectID *int64
+	TaskID    *int64
+}
+
+// An entry in Harvest that may become one of ours.
+func (q *Queries) EntryToAdopt(ctx context.Context, arg EntryToAdoptParams) (EntryToAdoptRow, error) {
+	row := q.db.QueryRow(ctx, EntryToAdopt,
+		arg.UserID,
+		arg.HarvestID,
+		arg.ProjectID,
+		arg.TaskID,
+		arg.SpentDate,
+	)
+	var i EntryToAdoptRow
+	err := row.Scan(
+		&i.Hours,
+		&i.Notes,
+		&i.SpentDate,
+		&i.ProjectID,
+		&i.TaskID,
+	)
+	return i, err
+}
+
 const HarvestIDs = `-- name: HarvestIDs :one
 select p.harvest_id as project_id, t.harvest_id as task_id
 from projects p join tasks t on t.user_id = p.user_id
@@ -173,6 +302,32 @@ func (q *Queries) PushedMean(ctx context.Context, arg PushedMeanParams) (PushedM
 	return i, err
 }
 
+const PushedOnCell = `-- name: PushedOnCell :one
+select exists (
+    select from pushed_entries
+    where user_id = $1 and project_id = $2 and task_id = $3 and spent_date = $4 and removed_at is null and kind = 'plan'
+)
+`
+
+type PushedOnCellParams struct {
+	UserID    int64
+	ProjectID int64
+	TaskID    int64
+	SpentDate planner.Date
+}
+
+func (q *Queries) PushedOnCell(ctx context.Context, arg PushedOnCellParams) (bool, error) {
+	row := q.db.QueryRow(ctx, PushedOnCell,
+		arg.UserID,
+		arg.ProjectID,
+		arg.TaskID,
+		arg.SpentDate,
+	)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const PushedRemote = `-- name: PushedRemote :one
 select e.hours, e.notes, e.spent_date, e.updated_at, pr.harvest_id as project_id, t.harvest_id as task_id
 from pushed_entries p
@@ -235,6 +390,32 @@ func (q *Queries) PushedRenew(ctx context.Context, id string) (int32, error) {
 	var generation int32
 	err := row.Scan(&generation)
 	return generation, err
+}
+
+const PushedTake = `-- name: PushedTake :exec
+update pushed_entries p
+set project_id = e.project_id, task_id = e.task_id, spent_date = e.spent_date, planned_minutes = $1, planned_note = $2,
+    hours = e.hours, notes = e.notes, agreed_hours = e.hours, agreed_notes = e.notes, agreed_updated_at = e.updated_at
+from time_entries e
+where p.id = $3 and p.user_id = $4 and e.user_id = p.user_id and e.harvest_id = p.remote_id
+`
+
+type PushedTakeParams struct {
+	PlannedMinutes int32
+	PlannedNote    string
+	ID             string
+	UserID         int64
+}
+
+// The entry of ours is, and is meant to be, what Harvest has, where Harvest has it.
+func (q *Queries) PushedTake(ctx context.Context, arg PushedTakeParams) error {
+	_, err := q.db.Exec(ctx, PushedTake,
+		arg.PlannedMinutes,
+		arg.PlannedNote,
+		arg.ID,
+		arg.UserID,
+	)
+	return err
 }
 
 const WriteAdd = `-- name: WriteAdd :one
@@ -545,12 +726,14 @@ func (q *Queries) WriteSettle(ctx context.Context, arg WriteSettleParams) (Write
 
 const WriteSupersede = `-- name: WriteSupersede :one
 update writes w set state = 'superseded', finished_at = clock_timestamp()
-where w.pushed_entry_id = $1 and w.state in ('pending', 'retry', 'blocked', 'rejected')
-  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id)
+where w.pushed_entry_id = $1 and w.state in ('pending', 'retry', 'blocked', 'rejected', 'conflict')
+  and w.op in ('create', 'update', 'delete')
+  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id and l.op in ('create', 'update', 'delete'))
 returning w.op
 `
 
-// An earlier write of the entry that has provably not been applied gives way.
+// An earlier version of the entry that has provably not been applied, or not
+// over a change made in Harvest, gives way.
 func (q *Queries) WriteSupersede(ctx context.Context, pushedEntryID string) (string, error) {
 	row := q.db.QueryRow(ctx, WriteSupersede, pushedEntryID)
 	var op string
@@ -829,6 +1012,34 @@ func (q *Queries) WritesRetry(ctx context.Context, arg WritesRetryParams) ([]Wri
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const WritesTake = `-- name: WritesTake :many
+update writes set state = 'dropped', finished_at = clock_timestamp()
+where pushed_entry_id = $1 and state in ('pending', 'retry', 'blocked', 'rejected', 'conflict')
+  and op in ('create', 'update', 'delete')
+returning id
+`
+
+// What Harvest has is taken instead of what was meant.
+func (q *Queries) WritesTake(ctx context.Context, pushedEntryID string) ([]int64, error) {
+	rows, err := q.db.Query(ctx, WritesTake, pushedEntryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -101,12 +101,76 @@ update writes
 set state = case state when 'blocked' then 'pending' else state end, not_before = clock_timestamp()
 where connection_id = @connection_id and state in ('blocked', 'pending', 'retry');
 
--- An earlier write of the entry that has provably not been applied gives way.
+-- An earlier version of the entry that has provably not been applied, or not
+-- over a change made in Harvest, gives way.
 -- name: WriteSupersede :one
 update writes w set state = 'superseded', finished_at = clock_timestamp()
-where w.pushed_entry_id = @pushed_entry_id and w.state in ('pending', 'retry', 'blocked', 'rejected')
-  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id)
+where w.pushed_entry_id = @pushed_entry_id and w.state in ('pending', 'retry', 'blocked', 'rejected', 'conflict')
+  and w.op in ('create', 'update', 'delete')
+  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id and l.op in ('create', 'update', 'delete'))
 returning w.op;
+
+-- What Harvest has is taken instead of what was meant.
+-- name: WritesTake :many
+update writes set state = 'dropped', finished_at = clock_timestamp()
+where pushed_entry_id = @pushed_entry_id and state in ('pending', 'retry', 'blocked', 'rejected', 'conflict')
+  and op in ('create', 'update', 'delete')
+returning id;
+
+-- The entry of ours is, and is meant to be, what Harvest has, where Harvest has it.
+-- name: PushedTake :exec
+update pushed_entries p
+set project_id = e.project_id, task_id = e.task_id, spent_date = e.spent_date, planned_minutes = @planned_minutes, planned_note = @planned_note,
+    hours = e.hours, notes = e.notes, agreed_hours = e.hours, agreed_notes = e.notes, agreed_updated_at = e.updated_at
+from time_entries e
+where p.id = @id and p.user_id = @user_id and e.user_id = p.user_id and e.harvest_id = p.remote_id;
+
+-- name: PushedOnCell :one
+select exists (
+    select from pushed_entries
+    where user_id = @user_id and project_id = @project_id and task_id = @task_id and spent_date = @spent_date and removed_at is null and kind = 'plan'
+);
+
+-- An entry in Harvest that may become one of ours.
+-- name: EntryToAdopt :one
+select e.hours, e.notes, e.spent_date, pr.harvest_id as project_id, t.harvest_id as task_id
+from time_entries e
+join projects pr on pr.id = e.project_id
+join tasks t on t.id = e.task_id
+where e.user_id = @user_id and e.harvest_id = @harvest_id and e.project_id = @project_id and e.task_id = @task_id and e.spent_date = @spent_date
+  and e.deleted_at is null and not e.is_locked and not e.is_running
+  and not exists (select from pushed_entries p where p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null);
+
+-- Entries that carry the same reference of ours as the one that stays, and say
+-- the same. Those that a person has touched since, or that are locked, are not
+-- among them, nor those of an entry that is in doubt, or that a write was made for.
+-- name: Doubles :many
+with doubled as (
+    select reference_id, min(harvest_id) as lowest
+    from time_entries
+    where user_id = @user_id and reference_id <> '' and deleted_at is null
+    group by reference_id having count(*) > 1
+), ours as (
+    select p.id, d.reference_id, coalesce((
+        select k.harvest_id from time_entries k
+        where k.user_id = p.user_id and k.harvest_id = p.remote_id and k.reference_id = d.reference_id and k.deleted_at is null
+    ), d.lowest)::bigint as keep_id, p.remote_id
+    from doubled d
+    join pushed_entries p on p.user_id = @user_id and p.removed_at is null
+        and d.reference_id = sqlc.arg(reference_group)::text || ':' || p.id || ':' || p.generation
+    where not exists (select from writes f where f.pushed_entry_id = p.id and f.state in ('sending', 'uncertain'))
+)
+select o.id as pushed_entry_id, o.reference_id, o.keep_id, (o.remote_id is distinct from o.keep_id)::boolean as relink,
+       k.hours, k.notes, k.spent_date, k.updated_at, pr.harvest_id as project_id, t.harvest_id as task_id, e.harvest_id as double_id
+from ours o
+join time_entries k on k.user_id = @user_id and k.harvest_id = o.keep_id
+join projects pr on pr.id = k.project_id
+join tasks t on t.id = k.task_id
+join time_entries e on e.user_id = k.user_id and e.reference_id = o.reference_id and e.harvest_id <> k.harvest_id and e.deleted_at is null
+    and (e.project_id, e.task_id, e.spent_date, e.hours, e.notes) = (k.project_id, k.task_id, k.spent_date, k.hours, k.notes)
+    and not e.is_locked and not e.is_running
+where not exists (select from writes w where w.pushed_entry_id = o.id and w.op = 'remove_double' and w.remote_id = e.harvest_id)
+order by e.harvest_id;
 
 -- name: PushedCreate :one
 insert into pushed_entries (user_id, connection_id, project_id, task_id, spent_date, planned_minutes, planned_note, hours, notes)
