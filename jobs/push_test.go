@@ -449,7 +449,7 @@ func TestPushChange(t *testing.T) {
 				t.Fatalf("lines %+v", lines)
 			}
 			b.confirm(t, nil)
-			b.settled(t, ledger.Done, ledger.Conflict)
+			b.settled(t, ledger.Done, ledger.Superseded)
 			b.exactlyAsPlanned(t)
 		})
 	}
