@@ -343,6 +343,46 @@ func TestFault03Certificate(t *testing.T) {
 	}
 }
 
+// TestFault17Waits: a wait that Harvest asks for is kept within bounds, and one
+// that it does not name is a quarter of a minute.
+func TestFault17Waits(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		style   string
+		seconds int
+		slow    time.Duration // how far Harvest's clock is behind
+		want    time.Duration // up to a fifth more, for jitter
+	}{
+		{"in a year", "seconds", 365 * 24 * 3600, 0, 15 * time.Minute},
+		{"at a date in a year", "date", 365 * 24 * 3600, 0, 15 * time.Minute},
+		{"at a date that is over", "date", 60, time.Hour, time.Second},
+		{"not told", "none", 60, 0, 15 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setUp(t, benchOptions{})
+			b.sandbox.Switch(t, map[string]any{"retry_after": tt.style})
+			b.sandbox.Advance(t, -tt.slow)
+			b.plan(t, b.cell(0, 1), 75, "")
+			b.fault(t, http.MethodPost, entriesPath, sandbox.FaultStatus, 1, func(f *sandboxtest.Fault) { f.Status, f.RetryAfter = 429, tt.seconds })
+			b.confirm(t, nil)
+			asked := time.Now()
+			b.drain(t)
+			w := b.last(t)
+			if wait := w.NotBefore.Sub(asked); w.State != ledger.Retry || wait < tt.want || wait > tt.want*6/5+2*time.Second {
+				t.Errorf("the write is %s and waits %v, want %v", w.State, wait, tt.want)
+			}
+			b.connect(t) // its owner does not wait
+			b.drain(t)
+			if got, want := story(b.last(t)), "send wait, send applied"; got != want {
+				t.Errorf("history %q, want %q", got, want)
+			}
+			b.exactlyAsPlanned(t)
+		})
+	}
+}
+
 // jobsRest waits until no job is to be worked before a time that is to come.
 func (b *bench) jobsRest(t *testing.T) {
 	t.Helper()

@@ -222,6 +222,43 @@ func TestPullGoesOn(t *testing.T) {
 	}
 }
 
+// TestFault36PagesShift: while pages are fetched, entries come and go in front
+// of those that were listed already, so that rows are listed twice or not at all.
+func TestFault36PagesShift(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, style string
+		created     int // two are deleted
+	}{
+		{"cursor, shrinks", "cursor", 0},
+		{"cursor, grows", "cursor", 3},
+		{"page, grows", "page", 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setUp(t, benchOptions{pageSize: 100})
+			b.sandbox.Switch(t, map[string]any{"paging": map[string]string{"time_entries": tt.style}})
+			b.fault(t, http.MethodGet, entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.After, f.DelayMS = 2, 700 })
+			near, far := b.own(t, 1, 10), b.own(t, 100, 200)
+			id := b.startRun(t)
+			b.run(t, b.work())
+			waitFor(t, "the third page", func() bool { return b.sandbox.Faults(t)[0].Struck == 1 })
+			b.sandbox.WebDelete(t, near.ID)
+			b.sandbox.WebDelete(t, far.ID)
+			for range tt.created {
+				b.sandbox.WebCreate(t, map[string]any{
+					"user_id": sandboxtest.UserID, "project_id": far.Project.ID, "task_id": far.Task.ID, "spent_date": b.week.Start.String(), "hours": 0.33,
+				})
+			}
+			if run := b.runEnds(t, id); run.State != ledger.RunDone {
+				t.Errorf("run %+v", run)
+			}
+			b.pulledWell(t)
+			b.asInHarvest(t)
+		})
+	}
+}
+
 // TestPullWindowInterrupted: a listing that breaks off shows nothing to be
 // deleted, however much of it is missing.
 func TestPullWindowInterrupted(t *testing.T) {
