@@ -17,7 +17,7 @@ import (
 const (
 	stageTable = `create temporary table if not exists staged_entries (
     harvest_id bigint, client_id bigint, client text, currency text, project_id bigint, project text, task_id bigint, task text,
-    spent_date date, hours int, notes text, is_locked boolean, locked_reason text, approval_status text, is_billed boolean,
+    spent_date date, hours int, started_minute smallint, ended_minute smallint, notes text, is_locked boolean, locked_reason text, approval_status text, is_billed boolean,
     is_running boolean, billable boolean, reference_id text, created_at timestamptz, updated_at timestamptz
 ) on commit delete rows`
 
@@ -47,30 +47,30 @@ on conflict do nothing`
 
 	// A row is only rewritten if it differs, so that a sync without news writes
 	// nothing. An older reading never replaces a newer one.
-	stageMerge = `insert into time_entries as t (user_id, harvest_id, project_id, task_id, spent_date, hours, notes, is_locked,
+	stageMerge = `insert into time_entries as t (user_id, harvest_id, project_id, task_id, spent_date, hours, started_minute, ended_minute, notes, is_locked,
     locked_reason, approval_status, is_billed, is_running, billable, reference_id, created_at, updated_at)
-select $1::bigint, s.harvest_id, p.id, k.id, s.spent_date, s.hours, s.notes, s.is_locked,
+select $1::bigint, s.harvest_id, p.id, k.id, s.spent_date, s.hours, s.started_minute, s.ended_minute, s.notes, s.is_locked,
     s.locked_reason, s.approval_status, s.is_billed, s.is_running, s.billable, s.reference_id, s.created_at, s.updated_at
 from staged_entries s
 join projects p on p.user_id = $1 and p.harvest_id = s.project_id
 join tasks k on k.user_id = $1 and k.harvest_id = s.task_id
 on conflict (user_id, harvest_id) do update
 set project_id = excluded.project_id, task_id = excluded.task_id, spent_date = excluded.spent_date, hours = excluded.hours,
-    notes = excluded.notes, is_locked = excluded.is_locked, locked_reason = excluded.locked_reason,
+    started_minute = excluded.started_minute, ended_minute = excluded.ended_minute, notes = excluded.notes, is_locked = excluded.is_locked, locked_reason = excluded.locked_reason,
     approval_status = excluded.approval_status, is_billed = excluded.is_billed, is_running = excluded.is_running,
     billable = excluded.billable, reference_id = excluded.reference_id, updated_at = excluded.updated_at, deleted_at = null
 where t.updated_at <= excluded.updated_at
-  and (t.project_id, t.task_id, t.spent_date, t.hours, t.notes, t.is_locked, t.locked_reason, t.approval_status, t.is_billed,
+  and (t.project_id, t.task_id, t.spent_date, t.hours, t.started_minute, t.ended_minute, t.notes, t.is_locked, t.locked_reason, t.approval_status, t.is_billed,
        t.is_running, t.billable, t.reference_id, t.updated_at, t.deleted_at)
    is distinct from
-      (excluded.project_id, excluded.task_id, excluded.spent_date, excluded.hours, excluded.notes, excluded.is_locked,
+      (excluded.project_id, excluded.task_id, excluded.spent_date, excluded.hours, excluded.started_minute, excluded.ended_minute, excluded.notes, excluded.is_locked,
        excluded.locked_reason, excluded.approval_status, excluded.is_billed, excluded.is_running, excluded.billable,
        excluded.reference_id, excluded.updated_at, null::timestamptz)`
 )
 
 var stagedColumns = []string{ //nolint:gochecknoglobals // a constant list
 	"harvest_id", "client_id", "client", "currency", "project_id", "project", "task_id", "task",
-	"spent_date", "hours", "notes", "is_locked", "locked_reason", "approval_status", "is_billed",
+	"spent_date", "hours", "started_minute", "ended_minute", "notes", "is_locked", "locked_reason", "approval_status", "is_billed",
 	"is_running", "billable", "reference_id", "created_at", "updated_at",
 }
 
@@ -123,6 +123,14 @@ func newest(entries []ledger.RemoteEntry) []ledger.RemoteEntry {
 	return kept
 }
 
+// minuteOfDay is a time of day as a column holds it; nil for none.
+func minuteOfDay(t planner.TimeOfDay) any {
+	if t.IsZero() {
+		return nil
+	}
+	return int16(t.Minutes())
+}
+
 // mergeEntries stores entries of a user by Harvest's id and returns how many
 // were new or different. What they name is stored too, unless it is known. The
 // stage is emptied by the end of the transaction, so each has one merge at most.
@@ -142,7 +150,7 @@ func (tx *Tx) mergeEntries(ctx context.Context, userID int64, entries []ledger.R
 		}
 		return []any{
 			e.ID, e.ClientID, e.ClientName, e.Currency, e.ProjectID, e.ProjectName, e.TaskID, e.TaskName,
-			e.SpentDate.Time(), int32(e.Hours), e.Notes, e.IsLocked, e.LockedReason, e.ApprovalStatus, e.IsBilled,
+			e.SpentDate.Time(), int32(e.Hours), minuteOfDay(e.StartedTime), minuteOfDay(e.EndedTime), e.Notes, e.IsLocked, e.LockedReason, e.ApprovalStatus, e.IsBilled,
 			e.IsRunning, e.Billable, reference, e.CreatedAt, e.UpdatedAt,
 		}, nil
 	})

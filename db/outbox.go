@@ -136,6 +136,11 @@ func (b *outbox) Settle(ctx context.Context, w ledger.Write, r ledger.Result) er
 			settled.ErrorReason, settled.ErrorStatus, settled.ErrorMessage = r.Attempt.Reason, int32(r.Attempt.Status), r.Attempt.Message
 			settled.Failed = r.Attempt.Reason != ""
 		}
+		if r.State == ledger.Rejected {
+			if err := tx.q.AccountStale(ctx, b.connectionID); err != nil {
+				return err
+			}
+		}
 		if r.Remote != nil {
 			settled.RemoteID = &r.Remote.ID
 			var err error
@@ -193,6 +198,8 @@ func (tx *Tx) settleEntry(ctx context.Context, row dbgen.WriteSettleRow, w ledge
 	case r.State == ledger.Done && w.Op != ledger.OpRemoveDouble:
 	case r.State == ledger.Conflict && w.Op == ledger.OpCreate:
 		agreed = w.Entry // it was made as we said, and changed by somebody since
+	case r.State == ledger.Rejected && w.Op == ledger.OpCreate && r.Attempt.Reason == string(ledger.ReasonMode):
+		// it was made, though not as we said; the next push changes it
 	default:
 		return nil
 	}

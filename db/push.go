@@ -65,7 +65,7 @@ type writeAdder struct {
 }
 
 func (a writeAdder) add(ctx context.Context, line ledger.Line, ours *ledger.Pushed) error {
-	if !line.Sendable() {
+	if !line.Sendable() || line.Timed && line.Start.IsZero() {
 		return planner.ErrConflict
 	}
 	if ours == nil {
@@ -79,6 +79,9 @@ func (a writeAdder) add(ctx context.Context, line ledger.Line, ours *ledger.Push
 	}
 	if line.Action == ledger.LineDelete && superseded == string(ledger.OpCreate) && ours.RemoteID == 0 && !ours.InFlight {
 		return a.tx.q.PushedRemove(ctx, ours.ID) // never sent, so there is nothing to delete
+	}
+	if line.Timed && !line.Moves(ours) {
+		line.Start = 0
 	}
 	return a.change(ctx, line, ours)
 }
@@ -163,7 +166,7 @@ func (a writeAdder) write(ctx context.Context, line ledger.Line, op ledger.Op, p
 		return planner.ErrConflict // known only here
 	}
 	payload, err := json.Marshal(ledger.Entry{
-		ProjectID: *ids.ProjectID, TaskID: *ids.TaskID, SpentDate: line.Cell.Date, Hours: line.Hours, Notes: line.Note,
+		ProjectID: *ids.ProjectID, TaskID: *ids.TaskID, SpentDate: line.Cell.Date, Hours: line.Hours, Notes: line.Note, Start: line.Start,
 	})
 	if err != nil {
 		return err

@@ -140,7 +140,11 @@ func (r *weekReader) readCells() error {
 
 func (r *weekReader) readTracked() error {
 	var v dbgen.WeekTrackedRow
-	return r.each([]any{&v.ProjectID, &v.TaskID, &v.Day, &v.Hours, &v.Others, &v.IsRunning, &v.IsLocked, &v.LockedReason, &v.Approved}, func() {
+	scans := []any{
+		&v.ProjectID, &v.TaskID, &v.Day, &v.Hours, &v.Others, &v.IsRunning, &v.IsLocked, &v.LockedReason, &v.Approved,
+		&v.HarvestID, &v.Started, &v.Ended,
+	}
+	return r.each(scans, func() {
 		day := r.plan.Week.Start.AddDays(int(v.Day))
 		if v.Approved {
 			lockWeek(&r.plan, planner.WeekOf(day, r.harvestWeekStart))
@@ -157,7 +161,20 @@ func (r *weekReader) readTracked() error {
 			c.Others += planner.Hours(v.Hours)
 			c.OthersCount++
 		}
+		if v.Started >= 0 {
+			r.plan.Spans = append(r.plan.Spans, span(&v, day))
+		}
 	})
+}
+
+// span is when an entry with a start is. One that ends before it starts goes on
+// after midnight.
+func span(v *dbgen.WeekTrackedRow, day planner.Date) ledger.Span {
+	s := ledger.Span{RemoteID: v.HarvestID, Date: day, Start: planner.Minutes(v.Started), End: planner.Minutes(v.Ended), Running: v.IsRunning}
+	if s.End < s.Start {
+		s.End = planner.MaxCell
+	}
+	return s
 }
 
 func (r *weekReader) readPushed() error {
@@ -165,6 +182,7 @@ func (r *weekReader) readPushed() error {
 	scans := []any{
 		&v.ID, &v.ProjectID, &v.TaskID, &v.Day, &v.PlannedMinutes, &v.PlannedNote, &v.Hours, &v.Notes, &v.RemoteID, &v.AgreedHours, &v.AgreedNotes,
 		&v.RemoteHours, &v.RemoteNotes, &v.RemoteProject, &v.RemoteTask, &v.RemoteDay, &v.Gone, &v.InFlight, &v.WriteID, &v.Op, &v.State, &v.NotBefore, &v.ErrorReason, &v.ErrorStatus, &v.ErrorMessage,
+		&v.Start, &v.RemoteStarted,
 	}
 	return r.each(scans, func() {
 		r.row(ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}).Cells[v.Day].Ours = pushedEntry(&v, r.plan.Week)
@@ -375,6 +393,8 @@ func pushedEntry(r *dbgen.WeekPushedRow, week planner.Week) *ledger.Pushed {
 	}
 	if r.RemoteID != 0 && !r.Gone {
 		p.RemoteHours, p.RemoteNotes = planner.Hours(r.RemoteHours), r.RemoteNotes
+		p.RemoteStart = planner.TimeAt(planner.Minutes(r.RemoteStarted))
+		p.Start = p.RemoteStart
 		if r.RemoteProject != r.ProjectID || r.RemoteTask != r.TaskID || r.RemoteDay != r.Day {
 			p.MovedTo = &ledger.CellID{
 				RowID: ledger.RowID{ProjectID: r.RemoteProject, TaskID: r.RemoteTask}, Date: week.Start.AddDays(int(r.RemoteDay)),
@@ -385,6 +405,9 @@ func pushedEntry(r *dbgen.WeekPushedRow, week planner.Week) *ledger.Pushed {
 		p.Write = &ledger.LastWrite{
 			ID: r.WriteID, Op: ledger.Op(r.Op), State: ledger.State(r.State), NextTry: instant(r.NotBefore),
 			Reason: r.ErrorReason, Status: int(r.ErrorStatus), Message: r.ErrorMessage,
+		}
+		if start, err := planner.ParseTimeOfDay(r.Start); err == nil && !p.Write.State.Finished() {
+			p.Start = start // where it will be
 		}
 	}
 	return p

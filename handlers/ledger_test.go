@@ -424,7 +424,7 @@ func TestEveryReasonHasWords(t *testing.T) {
 	for _, reason := range []string{
 		string(ledger.ReasonUnreachable), string(ledger.ReasonTimeout), string(ledger.ReasonBroken), string(ledger.ReasonServer),
 		string(ledger.ReasonUnreadable), string(ledger.ReasonAuth), string(ledger.ReasonForbidden), string(ledger.ReasonNotFound),
-		string(ledger.ReasonInvalid), string(ledger.WaitAsked), string(ledger.WaitLimit), string(ledger.WaitBreaker), string(ledger.WaitUntrusted),
+		string(ledger.ReasonInvalid), string(ledger.ReasonTimes), string(ledger.ReasonMode), string(ledger.WaitAsked), string(ledger.WaitLimit), string(ledger.WaitBreaker), string(ledger.WaitUntrusted),
 	} {
 		if got := causeSentence(reason, 0); got == "" || strings.Contains(got, "(0)") {
 			t.Errorf("%s is told as %q", reason, got)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"furrow/db"
@@ -24,7 +25,7 @@ func (h *weekHandler) reviewPush(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.pushPage(w, r, http.StatusOK, week, day, "")
+	return h.pushPage(w, r, http.StatusOK, week, day, "", nil)
 }
 
 // dayOf reads the day that a push is limited to; nil stands for the week.
@@ -39,7 +40,9 @@ func dayOf(text string, week planner.Week) (*planner.Date, error) {
 	return &day, nil
 }
 
-func (h *weekHandler) pushPage(w http.ResponseWriter, r *http.Request, status int, week planner.Week, day *planner.Date, problem string) error {
+// pushPage shows the review. typed, if not nil, is a form that was refused for
+// some of its fields, to be shown as it was.
+func (h *weekHandler) pushPage(w http.ResponseWriter, r *http.Request, status int, week planner.Week, day *planner.Date, problem string, typed *pushForm) error {
 	user := currentUser(r)
 	plan, err := h.store.WeekPlan(r.Context(), user.ID, week)
 	if err != nil {
@@ -48,7 +51,7 @@ func (h *weekHandler) pushPage(w http.ResponseWriter, r *http.Request, status in
 	b := h.builder(user, plan)
 	page := views.PushPage{
 		Chrome: h.chrome(r, "Push to Harvest", views.NavWeek), Week: week, Day: day, Format: plan.Profile.DurationFormat,
-		MutationID: rand.Text(), Error: problem, Days: b.pushDays(day),
+		MutationID: rand.Text(), Error: problem, Days: b.pushDays(day, typed),
 		Connected: plan.Connection != nil && plan.Connection.State != ledger.Disconnected,
 	}
 	if page.Connected {
@@ -57,14 +60,22 @@ func (h *weekHandler) pushPage(w http.ResponseWriter, r *http.Request, status in
 	return h.render(w, r, status, page.View())
 }
 
+// pushForm is a posted review, and what is wrong with its fields.
+type pushForm struct {
+	form
+	errs planner.FieldErrors
+}
+
 // pushDays are the lines of the review by date.
-func (b *weekBuilder) pushDays(day *planner.Date) []views.PushDay {
+func (b *weekBuilder) pushDays(day *planner.Date, typed *pushForm) []views.PushDay {
 	var days []views.PushDay
 	rows := make(map[ledger.RowID]*ledger.Row, len(b.plan.Rows))
 	for i := range b.plan.Rows {
 		rows[b.plan.Rows[i].ID] = &b.plan.Rows[i]
 	}
-	for _, line := range b.plan.PushLines(day, b.today) {
+	lines := b.plan.PushLines(day, b.today)
+	overlapping := b.plan.Overlapping(lines)
+	for _, line := range lines {
 		date := line.Cell.Date
 		last := len(days) - 1
 		if last < 0 || days[last].Date != date {
@@ -74,20 +85,50 @@ func (b *weekBuilder) pushDays(day *planner.Date) []views.PushDay {
 			last++
 		}
 		row := rows[line.Cell.RowID]
-		days[last].Lines = append(days[last].Lines, views.PushLine{
+		shown := views.PushLine{
 			Value: lineValue(line), Action: views.PushAction(line.Action), Ticked: line.Ticked,
 			Client: row.Client, Project: row.Project, Task: row.Task, Hue: hue(row.ClientID),
 			Planned: line.Planned, Before: line.Before, After: line.After, Note: line.Note,
-			Money: worth(row, line.After-line.Before), Reason: lineSentence(line),
-		})
+			Money: worth(row, line.After-line.Before), Reason: sentences(lineSentence(line), startSentence(line, overlapping[line.Cell])),
+		}
+		if typed != nil {
+			shown.Ticked = slices.Contains(typed.Values["line"], shown.Value)
+		}
+		if line.Timed {
+			shown.Start = b.pushStart(line, typed)
+		}
+		days[last].Lines = append(days[last].Lines, shown)
 	}
 	return days
+}
+
+// pushStart is the field in which the start of a line is chosen.
+func (b *weekBuilder) pushStart(line ledger.Line, typed *pushForm) *views.PushStart {
+	clock := b.plan.Profile.Clock
+	start := &views.PushStart{Name: startField(line), Value: line.Start.Format(clock)}
+	if !line.Start.IsZero() {
+		start.Times = line.Start.Format(clock) + "–" + line.End().Format(clock)
+	}
+	if typed != nil && typed.Has(start.Name) {
+		start.Value, start.Error = typed.Get(start.Name), typed.errs[start.Name]
+	}
+	return start
+}
+
+// startField names the field in which the start of a timed line is chosen:
+// "start", its row and its date.
+func startField(l ledger.Line) string {
+	return "start/" + rowKey(l.Cell.RowID) + "/" + l.Cell.Date.String()
 }
 
 // lineValue names a line and what it showed, so that a form that comes back
 // after things have changed is noticed.
 func lineValue(l ledger.Line) string {
-	return fmt.Sprintf("%s/%s/%s/%d/%d/%s", rowKey(l.Cell.RowID), l.Cell.Date, l.Action, l.Before, l.Hours, strconv.Quote(l.Note))
+	hours := strconv.Itoa(int(l.Hours))
+	if l.Timed {
+		hours += "@" + l.Start.String()
+	}
+	return fmt.Sprintf("%s/%s/%s/%d/%s/%s", rowKey(l.Cell.RowID), l.Cell.Date, l.Action, l.Before, hours, strconv.Quote(l.Note))
 }
 
 // worth is what a change of tracked time is worth; empty if it is not billed or
@@ -115,27 +156,30 @@ func (h *weekHandler) push(w http.ResponseWriter, r *http.Request) error {
 		return errMalformed
 	}
 	if len(f.Values["line"]) == 0 {
-		return h.pushPage(w, r, http.StatusUnprocessableEntity, week, day, "Nothing was ticked, so nothing was sent.")
+		return h.pushPage(w, r, http.StatusUnprocessableEntity, week, day, "Nothing was ticked, so nothing was sent.", &pushForm{form: f})
 	}
-	sent, err := h.addWrites(r, user, week, day, f.Values["line"], mutation)
-	if errors.Is(err, planner.ErrConflict) {
-		return h.pushPage(w, r, http.StatusConflict, week, day, "Things changed since this page was shown, so nothing was sent. This is how they stand now.")
-	}
-	if err != nil {
+	sent, overlapping, err := h.addWrites(r, user, week, day, f, mutation)
+	var errs planner.FieldErrors
+	switch {
+	case errors.As(err, &errs):
+		return h.pushPage(w, r, http.StatusUnprocessableEntity, week, day, "Nothing was sent yet: a start is not right.", &pushForm{f, errs})
+	case errors.Is(err, planner.ErrConflict):
+		return h.pushPage(w, r, http.StatusConflict, week, day, "Things changed since this page was shown, so nothing was sent. This is how they stand now.", nil)
+	case err != nil:
 		return err
 	}
-	h.sessions.flash(r.Context(), views.FlashGood, pushedSentence(sent))
+	h.sessions.flash(r.Context(), views.FlashGood, sentences(pushedSentence(sent), overlapSentence(sent, overlapping)))
 	return h.redirect(w, r, views.WeekPath(week))
 }
 
 // addWrites compares the ticked lines with the plan as it stands and makes
-// their writes. It returns their number; [planner.ErrConflict] if a line is no
-// longer as it was shown.
-func (h *weekHandler) addWrites(r *http.Request, user db.User, week planner.Week, day *planner.Date, ticked []string, mutation string) (int, error) {
-	ctx := r.Context()
-	count := 0
-	err := h.store.InMutation(ctx, func(tx *db.Tx) error {
-		count = len(ticked)
+// their writes. It returns their number, and how many of them overlap another
+// entry; [planner.ErrConflict] if a line is no longer as it was shown, and
+// [planner.FieldErrors] if one cannot start when it is to.
+func (h *weekHandler) addWrites(r *http.Request, user db.User, week planner.Week, day *planner.Date, f form, mutation string) (count, overlapping int, err error) {
+	ctx, ticked := r.Context(), f.Values["line"]
+	err = h.store.InMutation(ctx, func(tx *db.Tx) error {
+		count, overlapping = len(ticked), 0
 		connectionID, state, err := tx.LockConnection(ctx, user.ID)
 		if err != nil {
 			return err
@@ -153,21 +197,51 @@ func (h *weekHandler) addWrites(r *http.Request, user db.User, week planner.Week
 				sendable[lineValue(line)] = line
 			}
 		}
-		lines := make([]ledger.Line, 0, len(ticked))
+		lines, errs := make([]ledger.Line, 0, len(ticked)), planner.FieldErrors{}
 		for _, value := range ticked {
 			line, ok := sendable[value]
 			if !ok {
 				return planner.ErrConflict
 			}
 			delete(sendable, value) // the same value twice is not two lines
+			if problem := chooseStart(&line, f.text(startField(line)), plan.Profile.Clock); problem != "" {
+				errs[startField(line)] = problem
+			}
 			lines = append(lines, line)
 		}
+		if len(errs) > 0 {
+			return errs
+		}
+		overlapping = len(plan.Overlapping(lines))
 		if err := tx.AddWrites(ctx, user.ID, connectionID, state, plan, lines, mutation); err != nil {
 			return err
 		}
 		return h.queue.Push(ctx, tx, connectionID)
 	})
-	return count, err
+	return count, overlapping, err
+}
+
+// chooseStart lets a line start when somebody wants it to; without a word it
+// starts as proposed. It says why that cannot be.
+func chooseStart(line *ledger.Line, text, clock string) (problem string) {
+	switch {
+	case !line.Timed:
+		return ""
+	case text == "" && line.Start.IsZero():
+		return "Say when it starts."
+	case text == "":
+		return ""
+	}
+	start, err := planner.ParseTimeOfDay(text)
+	switch {
+	case err != nil && clock == "12h":
+		return "That is not a time of day. Write it like 9:00am or 2:30pm."
+	case err != nil:
+		return "That is not a time of day. Write it like 9:00 or 14:30."
+	case !line.StartAt(start):
+		return "It would not end before midnight then. Let it start earlier."
+	}
+	return ""
 }
 
 func pushedSentence(n int) string {
@@ -192,8 +266,8 @@ func lineSentence(l ledger.Line) string {
 		return lockSentence(l.Detail)
 	case ledger.LineNotAssigned:
 		return "Harvest does not let you log time on this project and task."
-	case ledger.LineTimestamps:
-		return "This Harvest account tracks start and end times, which Furrow cannot send yet."
+	case ledger.LineTooLong:
+		return "This Harvest account tracks start and end times, and an entry of a whole day does not end before midnight."
 	case ledger.LineRefused:
 		return "Harvest refused it before" + quoted(l.Detail) + " Send it again when that is settled."
 	case ledger.LineChanged:
@@ -205,6 +279,32 @@ func lineSentence(l ledger.Line) string {
 	case ledger.LineFuture: // the day says so, once for all its lines
 	}
 	return ""
+}
+
+// startSentence says what is odd about when a line starts.
+func startSentence(l ledger.Line, overlaps bool) string {
+	switch {
+	case l.Timed && l.Start.IsZero():
+		return "Between the day's last entry and midnight there is no room for it. Say when it starts, and tick it."
+	case overlaps:
+		return "It overlaps another entry of the day."
+	default:
+		return ""
+	}
+}
+
+// overlapSentence says how many of the scheduled lines overlap another entry.
+func overlapSentence(lines, overlapping int) string {
+	switch {
+	case overlapping == 0:
+		return ""
+	case lines == 1:
+		return "It overlaps another entry of its day."
+	case overlapping == 1:
+		return "1 of them overlaps another entry of its day."
+	default:
+		return strconv.Itoa(overlapping) + " of them overlap another entry of their day."
+	}
 }
 
 // quoted is Harvest's own words at the end of a sentence.

@@ -68,6 +68,8 @@ func causeSentence(reason string, status int) string {
 		return withStatus("Harvest refused it", status)
 	case ledger.ReasonTimes:
 		return "Harvest tracks start and end times in this account, and the entry has none, so nothing was sent."
+	case ledger.ReasonMode:
+		return "Harvest took the entry, but not its hours: the account tracks time in another way than it did."
 	case ledger.ReasonIgnored:
 		return "Harvest answered as if it was done, but the entry stayed as it was. As a rule it is locked."
 	case ledger.ReasonForeign:
@@ -157,6 +159,8 @@ func refusedAdvice(reason string) string {
 		return "The day may be locked, or the project no longer open to you. Have that changed in Harvest and try again, or give it up."
 	case ledger.ReasonNotFound:
 		return "It may have been archived or deleted there. Choose another row for it and push again, or give it up."
+	case ledger.ReasonMode:
+		return "Sync, which reads the account's settings again, and push it again, or give it up."
 	case ledger.ReasonTimes:
 		return "Push it again to say when it starts, or give it up."
 	default:

@@ -212,13 +212,14 @@ func (d *drain) call(ctx context.Context, w Write) (remote *RemoteEntry, err err
 
 // answered is what a success makes of w. Harvest may answer as if it had done
 // something to a locked entry and leave the entry as it was (harvest-api.md,
-// section 8), so a success is compared with what was asked for.
+// section 8), and it takes no hours, or no times, in an account whose way of
+// tracking time was changed. So a success is compared with what was asked for.
 func (w Write) answered(remote *RemoteEntry, attempt Attempt) Result {
 	attempt.Outcome = OutcomeApplied
 	if remote == nil {
 		return Result{State: Done, Attempt: attempt, Gone: true}
 	}
-	taken := true
+	taken, why := true, ReasonIgnored
 	switch {
 	case w.Op == OpStart:
 		taken = remote.IsRunning
@@ -228,12 +229,17 @@ func (w Write) answered(remote *RemoteEntry, attempt Attempt) Result {
 		taken = remote.Is(w.Reference)
 	case w.RemoteID != 0:
 		taken = w.left.in(remote.Entry())
-		if taken && remote.Entry() != w.Entry {
+		if taken && !remote.Entry().says(w.Entry) {
 			attempt.Outcome = OutcomeMerged
 		}
+		if w.left.Start != nil && !remote.IsLocked {
+			why = ReasonMode
+		}
+	case w.Op == OpCreate:
+		taken, why = remote.Hours == w.Entry.Hours, ReasonMode
 	}
 	if !taken {
-		attempt.Outcome, attempt.Reason = OutcomeKind(Refused), string(ReasonIgnored)
+		attempt.Outcome, attempt.Reason = OutcomeKind(Refused), string(why)
 		return Result{State: Rejected, Attempt: attempt, Remote: remote}
 	}
 	return Result{State: Done, Attempt: attempt, Remote: remote}

@@ -93,12 +93,23 @@ type Entry struct {
 	Hours     planner.Hours `json:"hours"` // hundredths of an hour, at least 1
 	Notes     string        `json:"notes"`
 	// Start is when it starts, in accounts that track start and end times; it ends
-	// after Hours. None: the account tracks durations.
+	// after Hours. None: as it does already, or the account tracks durations.
 	Start planner.TimeOfDay `json:"start,omitzero"`
 }
 
 // End is when an entry with a start ends; none if that is not before midnight.
 func (e Entry) End() planner.TimeOfDay { return e.Start.Add(e.Hours.Minutes()) }
+
+// says reports whether an entry is as meant. When it starts counts if both tell.
+func (e Entry) says(meant Entry) bool {
+	same := e.startsAs(meant)
+	e.Start = meant.Start
+	return same && e == meant
+}
+
+func (e Entry) startsAs(meant Entry) bool {
+	return e.Start == meant.Start || e.Start.IsZero() || meant.Start.IsZero()
+}
 
 // RemoteEntry is a time entry as Harvest tells it.
 type RemoteEntry struct {
@@ -203,6 +214,7 @@ const (
 	ReasonForbidden   Reason = "forbidden"   // 403
 	ReasonNotFound    Reason = "not_found"   // 404
 	ReasonInvalid     Reason = "invalid"     // 400, 409, 413, 422
+	ReasonMode        Reason = "mode"        // a success, but not with the hours that were sent: the account's way of tracking time has changed
 	ReasonTimes       Reason = "times"       // the account tracks start and end times, which the entry lacks; nothing was sent
 	ReasonIgnored     Reason = "ignored"     // a success that left the entry as it was; it is locked, as a rule
 	ReasonForeign     Reason = "foreign"     // the entry carries the reference of another program

@@ -149,18 +149,24 @@ func (w Write) alike(remote RemoteEntry) bool {
 	if w.Op == OpStart {
 		entry.Hours = w.Entry.Hours // they run
 	}
-	return remote.ReferenceID == "" && entry == w.Entry && remote.CreatedAt.After(w.SentAt.Add(-clockSkew))
+	return remote.ReferenceID == "" && entry.says(w.Entry) && remote.CreatedAt.After(w.SentAt.Add(-clockSkew))
 }
 
 // made compares an entry that is the one that w makes with what w says.
 func (w Write) made(remote RemoteEntry) finding {
+	entry := remote.Entry()
+	same := entry.Hours == w.Entry.Hours && entry.Notes == w.Entry.Notes
+	touched := remote.UpdatedAt.After(remote.CreatedAt)
 	switch {
-	case w.Op == OpStart, remote.Hours == w.Entry.Hours && remote.Notes == w.Entry.Notes:
+	case w.Op == OpStart, same && (touched || entry.startsAs(w.Entry)):
 		return finding{outcome: OutcomeFound, remote: &remote}
-	case remote.UpdatedAt.After(remote.CreatedAt):
+	case touched:
 		return finding{outcome: OutcomeChanged, remote: &remote}
 	default:
-		left, _ := merge(remote.Entry(), w.Entry, remote.Entry())
+		left, _ := merge(entry, w.Entry, entry)
+		if !entry.startsAs(w.Entry) {
+			left.Hours, left.Start = &w.Entry.Hours, &w.Entry.Start
+		}
 		return finding{outcome: outcomeEarlier, remote: &remote, left: left}
 	}
 }
@@ -185,7 +191,7 @@ func (w Write) compare(remote RemoteEntry) finding {
 		}
 		return foundIf(remote.Is(w.Reference))
 	case OpDelete:
-		if w.Base == nil || remote.Entry() != w.Base.Entry {
+		if w.Base == nil || !remote.Entry().says(w.Base.Entry) {
 			return seen(OutcomeChanged) // what somebody changed is not deleted unseen
 		}
 		return seen(OutcomeAbsent)

@@ -1,6 +1,10 @@
 package ledger
 
-import "furrow/planner"
+import (
+	"cmp"
+
+	"furrow/planner"
+)
 
 // Changes are the fields an update sends; nil fields are left alone. Project and
 // task come together. So do hours and start in accounts that track start and end
@@ -30,22 +34,22 @@ func isOr[T comparable](want *T, have T) bool { return want == nil || *want == h
 // left is what must be sent so that Harvest has our changes beside its own. ok
 // is false if both sides changed a field to different values; then nothing is
 // to be sent before a person has chosen.
+//
+// When an entry starts is not a field that people differ about: with new hours
+// goes the start that ours has, or else the one that the entry has by now.
 func merge(base, ours, theirs Entry) (left Changes, ok bool) {
 	work, workOK := mergeField(base.work(), ours.work(), theirs.work())
 	if work != nil {
 		left.ProjectID, left.TaskID = &work.projectID, &work.taskID
 	}
-	span, spanOK := mergeField(base.span(), ours.span(), theirs.span())
-	if span != nil {
-		left.Hours = &span.hours
-		if !span.start.IsZero() {
-			left.Start = &span.start
-		}
+	var hoursOK, dateOK, notesOK bool
+	left.Hours, hoursOK = mergeField(base.Hours, ours.Hours, theirs.Hours)
+	if start := cmp.Or(ours.Start, theirs.Start); left.Hours != nil && !start.IsZero() {
+		left.Start = &start
 	}
-	var dateOK, notesOK bool
 	left.SpentDate, dateOK = mergeField(base.SpentDate, ours.SpentDate, theirs.SpentDate)
 	left.Notes, notesOK = mergeField(base.Notes, ours.Notes, theirs.Notes)
-	return left, workOK && spanOK && dateOK && notesOK
+	return left, workOK && hoursOK && dateOK && notesOK
 }
 
 func mergeField[T comparable](base, ours, theirs T) (left *T, ok bool) {
@@ -63,11 +67,3 @@ func mergeField[T comparable](base, ours, theirs T) (left *T, ok bool) {
 type work struct{ projectID, taskID int64 }
 
 func (e Entry) work() work { return work{e.ProjectID, e.TaskID} }
-
-// span is the time of an entry, and where in the day it lies if that is tracked.
-type span struct {
-	hours planner.Hours
-	start planner.TimeOfDay
-}
-
-func (e Entry) span() span { return span{e.Hours, e.Start} }

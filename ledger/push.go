@@ -27,7 +27,7 @@ const (
 	LineFuture         LineReason = "future"          // not worked yet
 	LineLocked         LineReason = "locked"          // Harvest takes no changes
 	LineNotAssigned    LineReason = "not_assigned"    // not, or no longer, to be logged on
-	LineTimestamps     LineReason = "timestamps"      // the account tracks start and end times
+	LineTooLong        LineReason = "too_long"        // an entry with a start and an end cannot fill a day
 	LineRefused        LineReason = "refused"         // an earlier write of the same was refused
 	LineChanged        LineReason = "changed"         // changed in Harvest meanwhile
 	LineGone           LineReason = "gone"            // deleted in Harvest meanwhile
@@ -46,6 +46,12 @@ type Line struct {
 	Before  planner.Hours // what Harvest has on the cell, all entries
 	After   planner.Hours // what it will have
 	Hours   planner.Hours // what the entry of ours will say; 0 for a delete
+
+	// Timed: Harvest is told when the entry starts and ends. Start is when; none
+	// if it would not end before midnight where it is proposed. Then it cannot be
+	// sent before somebody says when it starts.
+	Timed bool
+	Start planner.TimeOfDay
 }
 
 // Sendable reports whether the line may be sent.
@@ -55,7 +61,8 @@ func (l Line) Sendable() bool { return l.Action != LineSkip && l.Action != LineB
 // for each cell that has a plan or an entry of ours, by date and then in the
 // order of the rows; only for day, if it is not nil. Only what is missing is
 // sent: time that other entries already cover is not. today is the user's
-// date; later days start unticked.
+// date; later days start unticked. In accounts that track start and end times
+// the lines propose when their entries start.
 func (p WeekPlan) PushLines(day *planner.Date, today planner.Date) []Line {
 	lines := make([]Line, 0, 4*len(p.Rows)) // most rows are planned on a few days
 	timestamps := p.Connection != nil && p.Connection.Account.TimestampTimers
@@ -70,29 +77,35 @@ func (p WeekPlan) PushLines(day *planner.Date, today planner.Date) []Line {
 				continue
 			}
 			line.Cell = CellID{RowID: row.ID, Date: date}
+			if timestamps {
+				line.setTimed(&row.Cells[i])
+			}
 			if line.Sendable() {
-				line.hold(row, row.Cells[i].lockedOn(p.DayLocks[i]), timestamps, date > today)
+				line.hold(row, row.Cells[i].lockedOn(p.DayLocks[i]), date > today)
 			}
 			lines = append(lines, line)
 		}
+	}
+	if timestamps {
+		p.setStarts(lines)
 	}
 	return lines
 }
 
 // hold blocks or unticks a line for reasons that lie outside of its cell.
-func (l *Line) hold(row *Row, locked string, timestamps, future bool) {
+func (l *Line) hold(row *Row, locked string, future bool) {
 	block := func(why LineReason, detail string) {
 		l.Action, l.Reason, l.Detail, l.Ticked = LineBlocked, why, detail, false
-		l.After = l.Before
+		l.After, l.Timed = l.Before, false
 	}
 	switch {
 	case l.Reason == LineTakenBack:
-	case timestamps:
-		block(LineTimestamps, "")
 	case locked != "":
 		block(LineLocked, locked)
 	case !row.Active && l.Action != LineDelete:
 		block(LineNotAssigned, "")
+	case l.Timed && l.Hours.Minutes() >= planner.MaxCell:
+		block(LineTooLong, "")
 	case future && l.Ticked:
 		l.Ticked, l.Reason = false, LineFuture
 	}

@@ -158,7 +158,6 @@ func TestPushLines(t *testing.T) {
 		{name: "day locked, as pushed", cell: ledger.Cell{Planned: 60, Note: "note", Ours: pushed(nil)}, change: func(p *ledger.WeekPlan) { p.DayLocks[0] = "approved" }, want: &want{Action: "skip", Reason: "already_sent", Before: 100, After: 100}},
 		{name: "not assigned", cell: ledger.Cell{Planned: 60}, change: func(p *ledger.WeekPlan) { p.Rows[0].Active = false }, want: &want{Action: "blocked", Reason: "not_assigned", Hours: 100}},
 		{name: "not assigned any more, delete", cell: ledger.Cell{Ours: pushed(nil)}, change: func(p *ledger.WeekPlan) { p.Rows[0].Active = false }, want: &want{Action: "delete", Ticked: true, Before: 100}},
-		{name: "start and end times", cell: ledger.Cell{Planned: 60}, change: func(p *ledger.WeekPlan) { p.Connection.Account.TimestampTimers = true }, want: &want{Action: "blocked", Reason: "timestamps", Hours: 100}},
 		{name: "no connection", cell: ledger.Cell{Planned: 60}, change: func(p *ledger.WeekPlan) { p.Connection = nil }, want: &want{Action: "create", Ticked: true, After: 100, Hours: 100}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -64,6 +64,7 @@ type WeekPlan struct {
 	Rows       []Row       // by client, project and task name
 	// DayLocks says for each day why Harvest takes no entries on it; empty if it does.
 	DayLocks [planner.DaysInWeek]string
+	Spans    []Span      // when Harvest's entries of the week are, as far as they have a start
 	Run      *RunStatus  // latest sync run; nil: none yet
 	Writes   WriteCounts // of the user, over all weeks
 }
@@ -155,9 +156,11 @@ type Pushed struct {
 	AgreedNotes    string
 	RemoteHours    planner.Hours // as mirrored; 0 if gone
 	RemoteNotes    string
-	Gone           bool    // it was in Harvest, and is not any more
-	MovedTo        *CellID // where somebody put it in Harvest; nil: it is where we put it
-	InFlight       bool    // a write of it was sent, and it is not known what came of it
+	RemoteStart    planner.TimeOfDay // as mirrored; none if it has no start
+	Start          planner.TimeOfDay // when it will start as soon as its write is through; as mirrored if there is none
+	Gone           bool              // it was in Harvest, and is not any more
+	MovedTo        *CellID           // where somebody put it in Harvest; nil: it is where we put it
+	InFlight       bool              // a write of it was sent, and it is not known what came of it
 	Write          *LastWrite
 }
 

@@ -51,8 +51,17 @@ type PushLine struct {
 	Before  planner.Hours // what Harvest has of the cell now
 	After   planner.Hours // what it will have
 	Note    string
-	Money   string // what the change is worth, "+€120.00"; empty if unknown
-	Reason  string // why skipped or blocked, or a remark
+	Money   string     // what the change is worth, "+€120.00"; empty if unknown
+	Reason  string     // why skipped or blocked, or a remark
+	Start   *PushStart // nil: Harvest is not told when it starts
+}
+
+// PushStart is when a line starts, in accounts that track that.
+type PushStart struct {
+	Name  string // of the field in which another start is chosen; left empty, it starts as proposed
+	Value string // in that field: as proposed, or as it was typed
+	Times string // the proposal, "09:00–10:30"; empty if there is none
+	Error string // why what was typed cannot be
 }
 
 // Tickable reports whether the line can be sent at all.
@@ -142,5 +151,10 @@ func (l *PushLine) word() string {
 
 // label is the accessible name of the tick box.
 func (l *PushLine) label(d planner.Date) string {
-	return l.word() + " " + l.Client + " " + l.Project + " " + l.Task + ", " + dayName(d) + ", " + l.After.Minutes().Words()
+	return l.word() + " " + l.where(d) + ", " + l.After.Minutes().Words()
+}
+
+// where is the line's cell in words.
+func (l *PushLine) where(d planner.Date) string {
+	return l.Client + " " + l.Project + " " + l.Task + ", " + dayName(d)
 }

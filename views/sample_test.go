@@ -218,6 +218,18 @@ func pushPage() views.PushPage {
 	}
 }
 
+// timedPushPage is a review of an account with start and end times.
+func timedPushPage() views.PushPage {
+	p := pushPage()
+	p.Error = "Nothing was sent yet: a start is not right."
+	lines := p.Days[1].Lines
+	lines[0].Start = &views.PushStart{Name: "start/3-4/2026-11-24", Value: "9:00am", Times: "9:00am–10:30am"}
+	lines[1].Start = &views.PushStart{Name: "start/3-5/2026-11-24", Value: "half past nine", Times: "10:30am–12:30pm", Error: "That is not a time of day. Write it like 9:00am or 2:30pm."}
+	p.Days[2].Lines[0].Start = &views.PushStart{Name: "start/3-5/2026-11-27"}
+	p.Days[2].Lines[0].Reason = "Between the day's last entry and midnight there is no room for it. Say when it starts, and tick it."
+	return p
+}
+
 func cellForm() views.CellForm {
 	g := typicalGrid()
 	return views.CellForm{
@@ -323,6 +335,7 @@ func samples() map[string]templ.Component {
 		"cell_error":        badCell.View(),
 		"push":              pushPage().View(),
 		"push_refused":      refusedPush.View(),
+		"push_times":        timedPushPage().View(),
 		"push_nothing":      none.View(),
 		"push_offline":      offline.View(),
 		"ledger":            views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), States: states(), Writes: sampleWrites(), Older: views.LedgerURL("", "36")}.View(),

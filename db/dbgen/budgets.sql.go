@@ -13,7 +13,7 @@ import (
 
 const AccountAsk = `-- name: AccountAsk :execrows
 update harvest_connections set account_asked_at = clock_timestamp()
-where user_id = $1 and account_at < clock_timestamp() - $2::interval
+where user_id = $1 and (account_stale or account_at < clock_timestamp() - $2::interval)
   and (account_asked_at is null or account_asked_at < clock_timestamp() - $3::interval)
 `
 
@@ -34,7 +34,7 @@ func (q *Queries) AccountAsk(ctx context.Context, arg AccountAskParams) (int64, 
 
 const AccountSave = `-- name: AccountSave :execrows
 update harvest_connections
-set account_at = clock_timestamp(), harvest_user_name = $1, time_zone = $2, weekly_capacity = $3,
+set account_at = clock_timestamp(), account_stale = false, harvest_user_name = $1, time_zone = $2, weekly_capacity = $3,
     company_visible = $4,
     company_name = case when $4::boolean then $5 else company_name end,
     base_uri = case when $4::boolean then $6 else base_uri end,
@@ -82,6 +82,17 @@ func (q *Queries) AccountSave(ctx context.Context, arg AccountSaveParams) (int64
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const AccountStale = `-- name: AccountStale :exec
+update harvest_connections set account_stale = true where id = $1
+`
+
+// What Harvest refused may have been right by older settings: the next pull reads
+// them again.
+func (q *Queries) AccountStale(ctx context.Context, id int64) error {
+	_, err := q.db.Exec(ctx, AccountStale, id)
+	return err
 }
 
 const Budgets = `-- name: Budgets :many

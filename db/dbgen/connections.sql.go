@@ -22,7 +22,7 @@ func (q *Queries) ConnectionAnySealed(ctx context.Context) (int64, error) {
 }
 
 const ConnectionByUser = `-- name: ConnectionByUser :one
-select c.id, c.user_id, c.state, c.credentials, c.harvest_account_id, c.harvest_user_id, c.company_name, c.harvest_user_name, c.base_uri, c.week_start, c.time_zone, c.clock, c.duration_format, c.weekly_capacity, c.timestamp_timers, c.company_visible, c.connected_at, c.entries_cursor, c.pulled_at, c.assignments_at, c.lease, c.lease_until, c.refresh_lease, c.refresh_lease_until, c.refresh_not_before, c.account_at, c.account_asked_at, c.budgets_at, c.budgets_asked_at, c.budgets_hidden, c.held_since,
+select c.id, c.user_id, c.state, c.credentials, c.harvest_account_id, c.harvest_user_id, c.company_name, c.harvest_user_name, c.base_uri, c.week_start, c.time_zone, c.clock, c.duration_format, c.weekly_capacity, c.timestamp_timers, c.company_visible, c.connected_at, c.entries_cursor, c.pulled_at, c.assignments_at, c.lease, c.lease_until, c.refresh_lease, c.refresh_lease_until, c.refresh_not_before, c.account_at, c.account_asked_at, c.budgets_at, c.budgets_asked_at, c.budgets_hidden, c.held_since, c.account_stale,
        (select count(*) from writes w where w.connection_id = c.id
            and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
 from harvest_connections c
@@ -69,6 +69,7 @@ func (q *Queries) ConnectionByUser(ctx context.Context, userID int64) (Connectio
 		&i.HarvestConnection.BudgetsAskedAt,
 		&i.HarvestConnection.BudgetsHidden,
 		&i.HarvestConnection.HeldSince,
+		&i.HarvestConnection.AccountStale,
 		&i.Unfinished,
 	)
 	return i, err
@@ -171,7 +172,7 @@ set state = 'ok', credentials = excluded.credentials, company_name = excluded.co
     time_zone = excluded.time_zone, clock = excluded.clock, duration_format = excluded.duration_format,
     weekly_capacity = excluded.weekly_capacity, timestamp_timers = excluded.timestamp_timers,
     company_visible = excluded.company_visible, connected_at = now(),
-    account_at = now(), account_asked_at = null, budgets_asked_at = null,
+    account_at = now(), account_stale = false, account_asked_at = null, budgets_asked_at = null,
     refresh_lease = null, refresh_lease_until = null, refresh_not_before = null
 where harvest_connections.harvest_account_id = excluded.harvest_account_id
   and harvest_connections.harvest_user_id = excluded.harvest_user_id

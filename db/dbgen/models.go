@@ -40,4 +40,5 @@ type HarvestConnection struct {
 	BudgetsAskedAt    *time.Time
 	BudgetsHidden     bool
 	HeldSince         *time.Time
+	AccountStale      bool
 }

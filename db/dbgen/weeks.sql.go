@@ -620,14 +620,15 @@ select p.id, p.project_id, p.task_id, (p.spent_date - $1::date)::int as day, p.p
        coalesce(w.id, 0)::bigint as write_id, coalesce(w.op, '')::text as op, coalesce(w.state, '')::text as state,
        coalesce(w.not_before, 'epoch')::timestamptz as not_before,
        coalesce(w.error_reason, '')::text as error_reason, coalesce(w.error_status, 0)::int as error_status,
-       coalesce(w.error_message, '')::text as error_message
+       coalesce(w.error_message, '')::text as error_message, coalesce(w.payload->>'start', '')::text as start,
+       coalesce(e.started_minute, -1)::int as remote_started
 from pushed_entries p
 left join lateral (
-    select y.harvest_id, y.hours, y.notes, y.deleted_at, y.project_id, y.task_id, y.spent_date from time_entries y
+    select y.harvest_id, y.hours, y.notes, y.deleted_at, y.project_id, y.task_id, y.spent_date, y.started_minute from time_entries y
     where y.user_id = p.user_id and y.harvest_id = p.remote_id limit 1
 ) e on true
 left join lateral (
-    select x.id, x.op, x.state, x.not_before, x.error_reason, x.error_status, x.error_message
+    select x.id, x.op, x.state, x.not_before, x.error_reason, x.error_status, x.error_message, x.payload
     from writes x where x.pushed_entry_id = p.id and x.state <> 'superseded' and x.op <> 'remove_double' order by x.id desc limit 1
 ) w on true
 where p.user_id = $2 and p.spent_date between $1::date and $3::date and p.removed_at is null and p.kind = 'plan'
@@ -665,6 +666,8 @@ type WeekPushedRow struct {
 	ErrorReason    string
 	ErrorStatus    int32
 	ErrorMessage   string
+	Start          string
+	RemoteStarted  int32
 }
 
 // The look-ups are lateral, so that they follow the indexes however long the
@@ -704,6 +707,8 @@ func (q *Queries) WeekPushed(ctx context.Context, arg WeekPushedParams) ([]WeekP
 			&i.ErrorReason,
 			&i.ErrorStatus,
 			&i.ErrorMessage,
+			&i.Start,
+			&i.RemoteStarted,
 		); err != nil {
 			return nil, err
 		}
@@ -802,7 +807,8 @@ func (q *Queries) WeekTasks(ctx context.Context, userID int64) ([]WeekTasksRow, 
 const WeekTracked = `-- name: WeekTracked :many
 select e.project_id, e.task_id, (e.spent_date - $1::date)::int as day, e.hours,
        (p.id is null or p.project_id <> e.project_id or p.task_id <> e.task_id or p.spent_date <> e.spent_date)::boolean as others,
-       e.is_running, e.is_locked, e.locked_reason, (e.approval_status = 'approved')::boolean as approved
+       e.is_running, e.is_locked, e.locked_reason, (e.approval_status = 'approved')::boolean as approved,
+       e.harvest_id, coalesce(e.started_minute, -1)::int as started, coalesce(e.ended_minute, -1)::int as ended
 from time_entries e
 left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null and p.kind = 'plan'
 where e.user_id = $2 and e.deleted_at is null
@@ -826,6 +832,9 @@ type WeekTrackedRow struct {
 	IsLocked     bool
 	LockedReason string
 	Approved     bool
+	HarvestID    int64
+	Started      int32
+	Ended        int32
 }
 
 // The entries of the week, and which of them do not say what is planned: those
@@ -850,6 +859,9 @@ func (q *Queries) WeekTracked(ctx context.Context, arg WeekTrackedParams) ([]Wee
 			&i.IsLocked,
 			&i.LockedReason,
 			&i.Approved,
+			&i.HarvestID,
+			&i.Started,
+			&i.Ended,
 		); err != nil {
 			return nil, err
 		}

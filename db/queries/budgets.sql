@@ -1,13 +1,18 @@
 -- Whoever notes that something is asked for is the only one to ask for it.
 -- name: AccountAsk :execrows
 update harvest_connections set account_asked_at = clock_timestamp()
-where user_id = @user_id and account_at < clock_timestamp() - sqlc.arg(age)::interval
+where user_id = @user_id and (account_stale or account_at < clock_timestamp() - sqlc.arg(age)::interval)
   and (account_asked_at is null or account_asked_at < clock_timestamp() - sqlc.arg(again)::interval);
+
+-- What Harvest refused may have been right by older settings: the next pull reads
+-- them again.
+-- name: AccountStale :exec
+update harvest_connections set account_stale = true where id = @id;
 
 -- What a user may not see of the company any more stays as it was last seen.
 -- name: AccountSave :execrows
 update harvest_connections
-set account_at = clock_timestamp(), harvest_user_name = @harvest_user_name, time_zone = @time_zone, weekly_capacity = @weekly_capacity,
+set account_at = clock_timestamp(), account_stale = false, harvest_user_name = @harvest_user_name, time_zone = @time_zone, weekly_capacity = @weekly_capacity,
     company_visible = @company_visible,
     company_name = case when sqlc.arg(company_visible)::boolean then @company_name else company_name end,
     base_uri = case when sqlc.arg(company_visible)::boolean then @base_uri else base_uri end,

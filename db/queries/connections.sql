@@ -17,7 +17,7 @@ set state = 'ok', credentials = excluded.credentials, company_name = excluded.co
     time_zone = excluded.time_zone, clock = excluded.clock, duration_format = excluded.duration_format,
     weekly_capacity = excluded.weekly_capacity, timestamp_timers = excluded.timestamp_timers,
     company_visible = excluded.company_visible, connected_at = now(),
-    account_at = now(), account_asked_at = null, budgets_asked_at = null,
+    account_at = now(), account_stale = false, account_asked_at = null, budgets_asked_at = null,
     refresh_lease = null, refresh_lease_until = null, refresh_not_before = null
 where harvest_connections.harvest_account_id = excluded.harvest_account_id
   and harvest_connections.harvest_user_id = excluded.harvest_user_id
