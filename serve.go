@@ -29,8 +29,8 @@ import (
 	"furrow/views"
 )
 
-// Times of the end: requests first, then jobs; together they stay within what
-// service managers allow by default.
+// Times of the end: requests and jobs end beside each other, within what service
+// managers allow by default.
 const (
 	drainRequests = 10 * time.Second
 	drainJobs     = 15 * time.Second
@@ -333,12 +333,16 @@ func (p *program) serve(ctx context.Context, env *environment, listener net.List
 
 func (p *program) stop(ctx context.Context, server *http.Server) error {
 	p.ready.Store(false)
-	requests, cancel := context.WithTimeout(ctx, drainRequests)
+	work := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, drainJobs)
+		defer cancel()
+		work <- p.queue.Stop(ctx)
+	}()
+	ctx, cancel := context.WithTimeout(ctx, drainRequests)
 	defer cancel()
-	err := server.Shutdown(requests)
-	work, cancel := context.WithTimeout(ctx, drainJobs)
-	defer cancel()
-	return errors.Join(err, p.queue.Stop(work))
+	err := server.Shutdown(ctx)
+	return errors.Join(err, <-work)
 }
 
 // clean removes ended sessions and log-ins now and then.

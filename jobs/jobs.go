@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,6 +37,7 @@ type Store interface {
 	RevokeConnection(ctx context.Context, connectionID int64) error
 	ConnectionsWithDueWrites(ctx context.Context) ([]int64, error)
 	UsersWithOldPull(ctx context.Context, age time.Duration) ([]int64, error)
+	Clock(ctx context.Context) (time.Time, error)
 }
 
 // Urgency says who waits for a call.
@@ -64,7 +66,8 @@ type Work struct {
 	Sweep time.Duration
 	// PullAge is the age at which a mirror is refreshed unasked; 15 min if zero.
 	PullAge time.Duration
-	Now     func() time.Time
+	// Now is the clock of this process; time.Now if nil.
+	Now func() time.Time
 }
 
 // Queue enqueues jobs and, where it was given work, works them. It is safe for
@@ -72,8 +75,10 @@ type Work struct {
 type Queue struct {
 	river *river.Client[pgx.Tx]
 	work  *Work
+	clock *clock
 	log   *slog.Logger
 
+	stopping     atomic.Bool
 	stopSweeping context.CancelFunc
 	sweeping     sync.WaitGroup
 }
@@ -84,7 +89,7 @@ const (
 	jobTimeout      = 45 * time.Second
 	rescueAfter     = 60 * time.Second
 	pullSlice       = 15 * time.Second
-	softStop        = 15 * time.Second
+	softStop        = 12 * time.Second // longer than a call that changes something, and within what Stop is given
 	fetchCooldown   = time.Millisecond // a click should be at work within milliseconds
 	pushWorkers     = 10
 	pullWorkers     = 4
@@ -124,18 +129,25 @@ func New(pool *pgxpool.Pool, work *Work, log *slog.Logger) (*Queue, error) {
 		}
 		if w.Now == nil {
 			w.Now = time.Now
+		} else {
+			cfg.Test.Time = generator(w.Now)
 		}
 		q.work = &w
+		q.clock = &clock{now: w.Now, store: w.Store, log: log}
 		workers := river.NewWorkers()
 		for _, err := range []error{
-			river.AddWorkerSafely(workers, &pushWorker{work: q.work}),
-			river.AddWorkerSafely(workers, &pullWorker{work: q.work}),
+			river.AddWorkerSafely(workers, &pushWorker{work: q.work, clock: q.clock, stopping: &q.stopping}),
+			river.AddWorkerSafely(workers, &pullWorker{work: q.work, clock: q.clock}),
 		} {
 			if err != nil {
 				return nil, fmt.Errorf("register workers: %w", err)
 			}
 		}
 		cfg.Workers = workers
+		// While versions run side by side, the job of a newer one waits for it. Only
+		// a job whose process died is not safe from an older leader, which discards
+		// what it does not know: what a new kind does must be found again by sweeping.
+		cfg.FetchOnlyKnownKinds = true
 		cfg.Queues = map[string]river.QueueConfig{
 			queuePush: {MaxWorkers: pushWorkers},
 			queuePull: {MaxWorkers: pullWorkers},
@@ -170,6 +182,9 @@ func (q *Queue) Start(ctx context.Context) error {
 	if q.work == nil {
 		return nil
 	}
+	if err := q.clock.compare(ctx); err != nil {
+		return fmt.Errorf("start the queue: %w", err)
+	}
 	// River's context ends its jobs at once; they are to end softly, by Stop.
 	if err := q.river.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the queue: %w", err)
@@ -180,11 +195,13 @@ func (q *Queue) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop lets running jobs end, at most until ctx is over, then cuts them short.
+// Stop lets running jobs end what they are at, then cuts them short; what is left
+// of them is for another process, or the next start. It gives up when ctx is over.
 func (q *Queue) Stop(ctx context.Context) error {
 	if q.work == nil {
 		return nil
 	}
+	q.stopping.Store(true)
 	if q.stopSweeping != nil {
 		q.stopSweeping()
 		q.sweeping.Wait()
@@ -213,6 +230,9 @@ func (q *Queue) sweep(ctx context.Context) {
 }
 
 func (q *Queue) sweepOnce(ctx context.Context) error {
+	if err := q.clock.compare(ctx); err != nil {
+		return err
+	}
 	connections, err := q.work.Store.ConnectionsWithDueWrites(ctx)
 	if err != nil {
 		return err

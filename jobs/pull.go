@@ -13,7 +13,8 @@ import (
 
 type pullWorker struct {
 	river.WorkerDefaults[PullArgs]
-	work *Work
+	work  *Work
+	clock *clock
 }
 
 // Work brings a sync run on by one slice, and tells the run what keeps it.
@@ -43,7 +44,7 @@ func (w *pullWorker) Work(ctx context.Context, job *river.Job[PullArgs]) error {
 	case ctx.Err() != nil:
 		return err // told to stop: the queue gives the job back
 	case errors.Is(err, ledger.ErrSliceOver):
-		return river.JobSnooze(0)
+		return w.clock.snooze(0)
 	case errors.Is(err, ledger.ErrAccessRevoked):
 		return river.JobCancel(errors.Join(err,
 			w.work.Store.RevokeConnection(ctx, run.ConnectionID),
@@ -52,7 +53,7 @@ func (w *pullWorker) Work(ctx context.Context, job *river.Job[PullArgs]) error {
 		if err := w.work.Store.DelayRun(ctx, run.ID, wait.Wait, string(wait.Why), wait.Status); err != nil {
 			return err
 		}
-		return river.JobSnooze(wait.Wait)
+		return w.clock.snooze(wait.Wait)
 	case errors.As(err, &call):
 		if call.Class == ledger.Refused || job.Attempt >= job.MaxAttempts {
 			return river.JobCancel(errors.Join(err, w.work.Store.FailRun(ctx, run.ID, string(call.Reason), call.Status)))
@@ -76,7 +77,7 @@ func (w *pullWorker) pull(ctx context.Context, run ledger.Run) error {
 
 // NextRetry implements [river.Worker], with the wait that the run was told.
 func (w *pullWorker) NextRetry(job *river.Job[PullArgs]) time.Time {
-	return w.work.Now().Add(pullWait(job.Attempt))
+	return w.work.Now().Add(w.clock.later(pullWait(job.Attempt)))
 }
 
 // pullWait doubles from 2 s to a minute.

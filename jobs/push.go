@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -16,7 +17,9 @@ const fencedWait = time.Second
 
 type pushWorker struct {
 	river.WorkerDefaults[PushArgs]
-	work *Work
+	work     *Work
+	clock    *clock
+	stopping *atomic.Bool
 }
 
 // Work sends the due writes of a connection, if nobody else does.
@@ -34,7 +37,7 @@ func (w *pushWorker) Work(ctx context.Context, job *river.Job[PushArgs]) error {
 	case errors.Is(drainErr, ledger.ErrFenced) && more:
 		// Somebody else has the lease, or took a write back in the moment before
 		// it was sent; then the rest still waits for us.
-		return river.JobSnooze(max(wait, fencedWait))
+		return w.clock.snooze(max(wait, fencedWait))
 	case errors.Is(drainErr, ledger.ErrFenced):
 		return nil
 	case drainErr != nil:
@@ -42,7 +45,7 @@ func (w *pushWorker) Work(ctx context.Context, job *river.Job[PushArgs]) error {
 	case err != nil:
 		return err
 	case more:
-		return river.JobSnooze(wait)
+		return w.clock.snooze(wait)
 	default:
 		return nil
 	}
@@ -53,7 +56,21 @@ func (w *pushWorker) drain(ctx context.Context, connectionID int64, box ledger.O
 	if err != nil {
 		return err
 	}
-	return ledger.Drain(ctx, remote, box, w.work.Timing)
+	return ledger.Drain(ctx, remote, stoppable{box, w.stopping}, w.work.Timing)
+}
+
+// stoppable is an outbox that has no next write once the process is to stop.
+type stoppable struct {
+	ledger.Outbox
+
+	stopping *atomic.Bool
+}
+
+func (s stoppable) Next(ctx context.Context) (ledger.Write, bool, error) {
+	if s.stopping.Load() {
+		return ledger.Write{}, false, nil
+	}
+	return s.Outbox.Next(ctx)
 }
 
 // Timeout implements [river.Worker].
