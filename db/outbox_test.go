@@ -417,14 +417,14 @@ func TestRevokedOutbox(t *testing.T) {
 	// Confirmed now, it waits; connecting wakes it.
 	f.plan(t, f.cell(2, 0), 60, "")
 	f.push(t, nil)
-	if counts, err := f.store.CountWrites(ctx, f.userID); err != nil || counts[ledger.Blocked] != 2 || counts[ledger.Done] != 1 {
+	if counts, err := f.store.CountWrites(ctx, db.WriteFilter{UserID: f.userID}); err != nil || counts.ByState[ledger.Blocked] != 2 || counts.ByState[ledger.Done] != 1 {
 		t.Errorf("counts %v, %v", counts, err)
 	}
 	f.in(t, func(tx *db.Tx) error {
 		_, err := tx.Connect(ctx, f.userID, token, account(1))
 		return err
 	})
-	if counts, err := f.store.CountWrites(ctx, 0); err != nil || counts[ledger.Pending] != 2 {
+	if counts, err := f.store.CountWrites(ctx, db.WriteFilter{}); err != nil || counts.ByState[ledger.Pending] != 2 {
 		t.Errorf("counts %v, %v", counts, err)
 	}
 	if ids, err := f.store.ConnectionsWithDueWrites(ctx); err != nil || len(ids) != 1 {

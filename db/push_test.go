@@ -13,11 +13,11 @@ import (
 
 func (f *fixture) states(t *testing.T) map[ledger.State]int {
 	t.Helper()
-	counts, err := f.store.CountWrites(t.Context(), f.userID)
+	counts, err := f.store.CountWrites(t.Context(), db.WriteFilter{UserID: f.userID})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return counts
+	return counts.ByState
 }
 
 func TestPushIsStoredOnce(t *testing.T) {

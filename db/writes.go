@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,6 +22,7 @@ type WriteRecord struct {
 	Email                 string // of the owner
 	Op                    ledger.Op
 	State                 ledger.State
+	Reference             string // external reference of the entry
 	Entry                 ledger.Entry
 	Client, Project, Task string
 	ClientID              int64
@@ -44,8 +46,11 @@ type WriteFilter struct {
 	ID     int64
 	States []ledger.State
 	Cell   *ledger.CellID
-	Before int64 // only ids below
-	Most   int   // at most so many; 0: 50
+	Week   *planner.Week
+	Client int64
+	Search string // in names, note, ids and reference, whatever the case
+	Before int64  // only ids below
+	Most   int    // at most so many; 0: 50
 }
 
 func (f WriteFilter) most() int32 {
@@ -64,6 +69,28 @@ func (f WriteFilter) states() []string {
 	return states
 }
 
+// dates are the first and the last date of what is chosen; nil for any.
+func (f WriteFilter) dates() (from, to *planner.Date) {
+	switch {
+	case f.Cell != nil:
+		return &f.Cell.Date, &f.Cell.Date
+	case f.Week != nil:
+		last := f.Week.Day(planner.DaysInWeek - 1)
+		return &f.Week.Start, &last
+	default:
+		return nil, nil
+	}
+}
+
+// pattern is Search as LIKE reads it; nil for any.
+func (f WriteFilter) pattern() *string {
+	if f.Search == "" {
+		return nil
+	}
+	pattern := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(f.Search) + "%"
+	return &pattern
+}
+
 // nonzero is nil for zero, which the queries read as "any".
 func nonzero(n int64) *int64 {
 	if n == 0 {
@@ -75,10 +102,12 @@ func nonzero(n int64) *int64 {
 // Writes returns the writes that match, newest first, with their attempts.
 func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error) {
 	params := dbgen.WritesListParams{UserID: nonzero(f.UserID), ID: nonzero(f.ID), States: f.states(), Before: nonzero(f.Before), Most: f.most()}
+	params.ClientID, params.Pattern = nonzero(f.Client), f.pattern()
+	params.FromDate, params.ToDate = f.dates()
 	if f.Cell != nil {
-		params.ProjectID, params.TaskID, params.SpentDate = &f.Cell.ProjectID, &f.Cell.TaskID, &f.Cell.Date
+		params.ProjectID, params.TaskID = &f.Cell.ProjectID, &f.Cell.TaskID
 	}
-	rows, err := s.q.WritesList(ctx, params)
+	rows, err := s.plannedAnew().WritesList(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("list writes: %w", err)
 	}
@@ -87,7 +116,7 @@ func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error
 	at := make(map[int64]*WriteRecord, len(rows))
 	for i, r := range rows {
 		records[i] = WriteRecord{
-			ID: r.ID, UserID: r.UserID, Email: r.Email, Op: ledger.Op(r.Op), State: ledger.State(r.State), Client: r.Client, ClientID: r.ClientID,
+			ID: r.ID, UserID: r.UserID, Email: r.Email, Op: ledger.Op(r.Op), State: ledger.State(r.State), Reference: r.Reference, Client: r.Client, ClientID: r.ClientID,
 			Project: r.Project, Task: r.Task, BaseURI: r.BaseUri, Connection: ledger.ConnectionState(r.ConnectionState), Held: r.Held,
 			Sendings: int(r.Attempts), NotBefore: r.NotBefore, Reason: r.ErrorReason, Status: int(r.ErrorStatus), Message: r.ErrorMessage,
 			CreatedAt: r.CreatedAt, FinishedAt: deref(r.FinishedAt), RemoteID: derefID(r.RemoteID),
@@ -96,6 +125,9 @@ func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error
 			return nil, fmt.Errorf("read write %d: %w", r.ID, err)
 		}
 		ids[i], at[r.ID] = r.ID, &records[i]
+	}
+	if len(ids) == 0 {
+		return records, nil
 	}
 	attempts, err := s.q.WriteAttempts(ctx, ids)
 	if err != nil {
@@ -131,22 +163,77 @@ func (s *Store) Write(ctx context.Context, userID, id int64) (WriteRecord, error
 	return list[0], nil
 }
 
-// CountWrites counts writes by state; of one user, or of all if userID is 0.
-func (s *Store) CountWrites(ctx context.Context, userID int64) (map[ledger.State]int, error) {
-	rows, err := s.q.WritesCount(ctx, nonzero(userID))
+// WriteCounts are how many writes there are.
+type WriteCounts struct {
+	ByState map[ledger.State]int
+	// Moving is how many of these a worker brings on by itself. Nothing of a user
+	// who is not connected moves. It is counted for one user, not for all.
+	Moving int
+}
+
+// CountWrites counts the writes that match, in whatever state they are.
+func (s *Store) CountWrites(ctx context.Context, f WriteFilter) (WriteCounts, error) {
+	rows, err := s.countRows(ctx, f)
 	if err != nil {
-		return nil, fmt.Errorf("count writes: %w", err)
+		return WriteCounts{}, fmt.Errorf("count writes: %w", err)
 	}
-	counts := make(map[ledger.State]int, len(rows))
+	counts := WriteCounts{ByState: make(map[ledger.State]int, len(rows))}
 	for _, r := range rows {
-		counts[ledger.State(r.State)] = int(r.Writes)
+		counts.ByState[ledger.State(r.State)] = int(r.Writes)
+		counts.Moving += int(r.Moving)
 	}
 	return counts, nil
 }
 
+func (s *Store) countRows(ctx context.Context, f WriteFilter) ([]dbgen.WritesCountRow, error) {
+	q, userID := s.plannedAnew(), nonzero(f.UserID)
+	if f.Week == nil && f.Client == 0 && f.Search == "" {
+		return q.WritesCount(ctx, userID) // reads nothing but an index
+	}
+	params := dbgen.WritesCountChosenParams{UserID: userID, ClientID: nonzero(f.Client), Pattern: f.pattern()}
+	params.FromDate, params.ToDate = f.dates()
+	chosen, err := q.WritesCountChosen(ctx, params)
+	rows := make([]dbgen.WritesCountRow, len(chosen))
+	for i, r := range chosen {
+		rows[i] = dbgen.WritesCountRow(r)
+	}
+	return rows, err
+}
+
+// WriteClient is a client that somebody has writes of.
+type WriteClient struct {
+	ID   int64
+	Name string
+}
+
+// WriteClients returns the clients that the user has writes of, by name.
+func (s *Store) WriteClients(ctx context.Context, userID int64) ([]WriteClient, error) {
+	rows, err := s.q.WriteClients(ctx, userID)
+	if err != nil {
+		return nil, fmt.Errorf("list clients of writes: %w", err)
+	}
+	clients := make([]WriteClient, len(rows))
+	for i, r := range rows {
+		clients[i] = WriteClient(r)
+	}
+	return clients, nil
+}
+
+// plannedAnew are queries whose plan depends on which of their filters are
+// given. A prepared statement would sooner or later get one plan for all.
+func (s *Store) plannedAnew() *dbgen.Queries { return dbgen.New(plannedAnew{s.pool}) }
+
+// plannedAnew has PostgreSQL plan each query for its arguments, in the same
+// round trip.
+type plannedAnew struct{ dbgen.DBTX }
+
+func (p plannedAnew) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return p.DBTX.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
+}
+
 // RetryWrites sets the writes that match and may be retried to be tried at
 // once, notes that in their history, and returns the connections to ring.
-// Others that match are left alone.
+// Others that match are left alone. It goes by user, id and states alone.
 func (tx *Tx) RetryWrites(ctx context.Context, f WriteFilter) (writeIDs, connectionIDs []int64, err error) {
 	rows, err := tx.q.WritesRetry(ctx, dbgen.WritesRetryParams{UserID: nonzero(f.UserID), ID: nonzero(f.ID), States: f.states()})
 	if err != nil {

@@ -49,14 +49,14 @@ func (h *adminHandler) writes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	counts, err := h.store.CountWrites(r.Context(), 0)
+	counts, err := h.store.CountWrites(r.Context(), db.WriteFilter{})
 	if err != nil {
 		return err
 	}
 	page := views.AdminWritesPage{
-		Chrome: h.chrome(r, "Writes", views.NavAdmin), States: writeOptions(group, counts), State: group.value, Writes: make([]views.Write, len(writes)),
+		Chrome: h.chrome(r, "Writes", views.NavAdmin), States: writeOptions(group, counts.ByState), State: group.value, Writes: make([]views.Write, len(writes)),
 	}
-	for state, n := range counts {
+	for state, n := range counts.ByState {
 		// Blocked ones wait for their owners, and go on by themselves then.
 		if group.holds(state) && state.Retryable() && state != ledger.Blocked {
 			page.Retryable += n

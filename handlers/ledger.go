@@ -121,12 +121,12 @@ func (h *ledgerHandler) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	counts, err := h.store.CountWrites(r.Context(), user.ID)
+	counts, err := h.store.CountWrites(r.Context(), db.WriteFilter{UserID: user.ID})
 	if err != nil {
 		return err
 	}
 	page := views.LedgerPage{
-		Chrome: h.chrome(r, "Ledger", views.NavLedger), States: writeOptions(group, counts), Writes: make([]views.Write, len(writes)),
+		Chrome: h.chrome(r, "Ledger", views.NavLedger), States: writeOptions(group, counts.ByState), Writes: make([]views.Write, len(writes)),
 	}
 	now := h.now()
 	for i := range writes {

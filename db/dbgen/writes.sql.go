@@ -568,6 +568,40 @@ func (q *Queries) WriteBegin(ctx context.Context, arg WriteBeginParams) (int64, 
 	return result.RowsAffected(), nil
 }
 
+const WriteClients = `-- name: WriteClients :many
+select cl.id, cl.name
+from clients cl
+where cl.user_id = $1
+  and exists (select from pushed_entries p join projects pr on pr.id = p.project_id where p.user_id = $1 and pr.client_id = cl.id)
+order by lower(cl.name), cl.id
+`
+
+type WriteClientsRow struct {
+	ID   int64
+	Name string
+}
+
+// The clients that a user has writes of.
+func (q *Queries) WriteClients(ctx context.Context, userID int64) ([]WriteClientsRow, error) {
+	rows, err := q.db.Query(ctx, WriteClients, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WriteClientsRow
+	for rows.Next() {
+		var i WriteClientsRow
+		if err := rows.Scan(&i.ID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const WriteDrop = `-- name: WriteDrop :one
 update writes w set state = 'dropped', finished_at = clock_timestamp()
 where w.id = $1 and w.state in ('rejected', 'retry', 'blocked', 'pending', 'conflict')
@@ -751,7 +785,10 @@ func (q *Queries) WritesBlock(ctx context.Context, connectionID int64) error {
 }
 
 const WritesCount = `-- name: WritesCount :many
-select state, count(*) as writes from writes
+select state, count(*) as writes,
+       count(*) filter (where state in ('pending', 'sending', 'uncertain', 'retry')
+           and (select c.state = 'ok' from harvest_connections c where c.user_id = $1::bigint)) as moving
+from writes
 where $1::bigint is null or user_id = $1::bigint
 group by state
 `
@@ -759,8 +796,12 @@ group by state
 type WritesCountRow struct {
 	State  string
 	Writes int64
+	Moving int64
 }
 
+// The writes of one user, or of all, by state. moving is how many of these a
+// worker will bring on by itself, which it does while their owner is connected;
+// it is for one user only.
 func (q *Queries) WritesCount(ctx context.Context, userID *int64) ([]WritesCountRow, error) {
 	rows, err := q.db.Query(ctx, WritesCount, userID)
 	if err != nil {
@@ -770,7 +811,66 @@ func (q *Queries) WritesCount(ctx context.Context, userID *int64) ([]WritesCount
 	var items []WritesCountRow
 	for rows.Next() {
 		var i WritesCountRow
-		if err := rows.Scan(&i.State, &i.Writes); err != nil {
+		if err := rows.Scan(&i.State, &i.Writes, &i.Moving); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const WritesCountChosen = `-- name: WritesCountChosen :many
+select w.state, count(*) as writes,
+       count(*) filter (where w.state in ('pending', 'sending', 'uncertain', 'retry')
+           and (select c.state = 'ok' from harvest_connections c where c.user_id = $1::bigint)) as moving
+from writes w
+join pushed_entries p on p.id = w.pushed_entry_id
+join projects pr on pr.id = p.project_id
+join clients cl on cl.id = pr.client_id
+join tasks t on t.id = p.task_id
+where ($1::bigint is null or (w.user_id = $1::bigint and p.user_id = $1::bigint))
+  and ($2::bigint is null or pr.client_id = $2::bigint)
+  and ($3::date is null or p.spent_date between $3::date and $4::date)
+  and ($5::text is null or cl.name ilike $5::text or pr.name ilike $5::text
+      or t.name ilike $5::text or w.payload->>'notes' ilike $5::text or w.reference ilike $5::text
+      or coalesce(w.remote_id, p.remote_id)::text like $5::text or w.id::text like $5::text)
+group by w.state
+`
+
+type WritesCountChosenParams struct {
+	UserID   *int64
+	ClientID *int64
+	FromDate *planner.Date
+	ToDate   *planner.Date
+	Pattern  *string
+}
+
+type WritesCountChosenRow struct {
+	State  string
+	Writes int64
+	Moving int64
+}
+
+// The same for what WritesList chooses, in whatever state.
+func (q *Queries) WritesCountChosen(ctx context.Context, arg WritesCountChosenParams) ([]WritesCountChosenRow, error) {
+	rows, err := q.db.Query(ctx, WritesCountChosen,
+		arg.UserID,
+		arg.ClientID,
+		arg.FromDate,
+		arg.ToDate,
+		arg.Pattern,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WritesCountChosenRow
+	for rows.Next() {
+		var i WritesCountChosenRow
+		if err := rows.Scan(&i.State, &i.Writes, &i.Moving); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -846,14 +946,18 @@ join projects pr on pr.id = p.project_id
 join clients cl on cl.id = pr.client_id
 join tasks t on t.id = p.task_id
 join harvest_connections c on c.id = w.connection_id
-where ($1::bigint is null or w.user_id = $1::bigint)
+where ($1::bigint is null or (w.user_id = $1::bigint and p.user_id = $1::bigint))
   and ($2::bigint is null or w.id = $2::bigint)
   and (cardinality($3::text[]) = 0 or w.state = any($3::text[]))
-  and ($4::bigint is null or (p.project_id = $4::bigint and p.task_id = $5::bigint
-      and p.spent_date = $6::date))
-  and ($7::bigint is null or w.id < $7::bigint)
+  and ($4::bigint is null or (p.project_id = $4::bigint and p.task_id = $5::bigint))
+  and ($6::bigint is null or pr.client_id = $6::bigint)
+  and ($7::date is null or p.spent_date between $7::date and $8::date)
+  and ($9::text is null or cl.name ilike $9::text or pr.name ilike $9::text
+      or t.name ilike $9::text or w.payload->>'notes' ilike $9::text or w.reference ilike $9::text
+      or coalesce(w.remote_id, p.remote_id)::text like $9::text or w.id::text like $9::text)
+  and ($10::bigint is null or w.id < $10::bigint)
 order by w.id desc
-limit $8
+limit $11
 `
 
 type WritesListParams struct {
@@ -862,7 +966,10 @@ type WritesListParams struct {
 	States    []string
 	ProjectID *int64
 	TaskID    *int64
-	SpentDate *planner.Date
+	ClientID  *int64
+	FromDate  *planner.Date
+	ToDate    *planner.Date
+	Pattern   *string
 	Before    *int64
 	Most      int32
 }
@@ -893,6 +1000,7 @@ type WritesListRow struct {
 }
 
 // The ledger of one user (user_id), or of all (null); newest first.
+// WritesCountChosen has the same conditions.
 func (q *Queries) WritesList(ctx context.Context, arg WritesListParams) ([]WritesListRow, error) {
 	rows, err := q.db.Query(ctx, WritesList,
 		arg.UserID,
@@ -900,7 +1008,10 @@ func (q *Queries) WritesList(ctx context.Context, arg WritesListParams) ([]Write
 		arg.States,
 		arg.ProjectID,
 		arg.TaskID,
-		arg.SpentDate,
+		arg.ClientID,
+		arg.FromDate,
+		arg.ToDate,
+		arg.Pattern,
 		arg.Before,
 		arg.Most,
 	)

@@ -207,6 +207,7 @@ from projects p join tasks t on t.user_id = p.user_id
 where p.user_id = @user_id and p.id = @project_id and t.id = @task_id;
 
 -- The ledger of one user (user_id), or of all (null); newest first.
+-- WritesCountChosen has the same conditions.
 -- name: WritesList :many
 select w.id, w.user_id, u.email, w.op, w.state, w.payload, w.reference, coalesce(w.remote_id, p.remote_id) as remote_id, w.attempts, w.not_before,
        w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at,
@@ -218,11 +219,15 @@ join projects pr on pr.id = p.project_id
 join clients cl on cl.id = pr.client_id
 join tasks t on t.id = p.task_id
 join harvest_connections c on c.id = w.connection_id
-where (sqlc.narg(user_id)::bigint is null or w.user_id = sqlc.narg(user_id)::bigint)
+where (sqlc.narg(user_id)::bigint is null or (w.user_id = sqlc.narg(user_id)::bigint and p.user_id = sqlc.narg(user_id)::bigint))
   and (sqlc.narg(id)::bigint is null or w.id = sqlc.narg(id)::bigint)
   and (cardinality(@states::text[]) = 0 or w.state = any(@states::text[]))
-  and (sqlc.narg(project_id)::bigint is null or (p.project_id = sqlc.narg(project_id)::bigint and p.task_id = sqlc.narg(task_id)::bigint
-      and p.spent_date = sqlc.narg(spent_date)::date))
+  and (sqlc.narg(project_id)::bigint is null or (p.project_id = sqlc.narg(project_id)::bigint and p.task_id = sqlc.narg(task_id)::bigint))
+  and (sqlc.narg(client_id)::bigint is null or pr.client_id = sqlc.narg(client_id)::bigint)
+  and (sqlc.narg(from_date)::date is null or p.spent_date between sqlc.narg(from_date)::date and sqlc.narg(to_date)::date)
+  and (sqlc.narg(pattern)::text is null or cl.name ilike sqlc.narg(pattern)::text or pr.name ilike sqlc.narg(pattern)::text
+      or t.name ilike sqlc.narg(pattern)::text or w.payload->>'notes' ilike sqlc.narg(pattern)::text or w.reference ilike sqlc.narg(pattern)::text
+      or coalesce(w.remote_id, p.remote_id)::text like sqlc.narg(pattern)::text or w.id::text like sqlc.narg(pattern)::text)
   and (sqlc.narg(before)::bigint is null or w.id < sqlc.narg(before)::bigint)
 order by w.id desc
 limit @most;
@@ -232,10 +237,42 @@ select write_id, at, action, outcome, reason, status, request_id, message, laten
 from write_attempts where write_id = any(@write_ids::bigint[])
 order by id;
 
+-- The writes of one user, or of all, by state. moving is how many of these a
+-- worker will bring on by itself, which it does while their owner is connected;
+-- it is for one user only.
 -- name: WritesCount :many
-select state, count(*) as writes from writes
+select state, count(*) as writes,
+       count(*) filter (where state in ('pending', 'sending', 'uncertain', 'retry')
+           and (select c.state = 'ok' from harvest_connections c where c.user_id = sqlc.narg(user_id)::bigint)) as moving
+from writes
 where sqlc.narg(user_id)::bigint is null or user_id = sqlc.narg(user_id)::bigint
 group by state;
+
+-- The same for what WritesList chooses, in whatever state.
+-- name: WritesCountChosen :many
+select w.state, count(*) as writes,
+       count(*) filter (where w.state in ('pending', 'sending', 'uncertain', 'retry')
+           and (select c.state = 'ok' from harvest_connections c where c.user_id = sqlc.narg(user_id)::bigint)) as moving
+from writes w
+join pushed_entries p on p.id = w.pushed_entry_id
+join projects pr on pr.id = p.project_id
+join clients cl on cl.id = pr.client_id
+join tasks t on t.id = p.task_id
+where (sqlc.narg(user_id)::bigint is null or (w.user_id = sqlc.narg(user_id)::bigint and p.user_id = sqlc.narg(user_id)::bigint))
+  and (sqlc.narg(client_id)::bigint is null or pr.client_id = sqlc.narg(client_id)::bigint)
+  and (sqlc.narg(from_date)::date is null or p.spent_date between sqlc.narg(from_date)::date and sqlc.narg(to_date)::date)
+  and (sqlc.narg(pattern)::text is null or cl.name ilike sqlc.narg(pattern)::text or pr.name ilike sqlc.narg(pattern)::text
+      or t.name ilike sqlc.narg(pattern)::text or w.payload->>'notes' ilike sqlc.narg(pattern)::text or w.reference ilike sqlc.narg(pattern)::text
+      or coalesce(w.remote_id, p.remote_id)::text like sqlc.narg(pattern)::text or w.id::text like sqlc.narg(pattern)::text)
+group by w.state;
+
+-- The clients that a user has writes of.
+-- name: WriteClients :many
+select cl.id, cl.name
+from clients cl
+where cl.user_id = @user_id
+  and exists (select from pushed_entries p join projects pr on pr.id = p.project_id where p.user_id = @user_id and pr.client_id = cl.id)
+order by lower(cl.name), cl.id;
 
 -- Tries again at once what a person may try again; see ledger.State.Retryable.
 -- A later write of the same entry has overtaken it: then there is nothing to retry.
