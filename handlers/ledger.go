@@ -107,43 +107,95 @@ func writesPage(ctx context.Context, store *db.Store, g writeGroup, f db.WriteFi
 }
 
 func (h *ledgerHandler) list(w http.ResponseWriter, r *http.Request) error {
-	user := currentUser(r)
-	query := r.URL.Query()
-	group, err := writeGroupOf(query.Get("state"))
+	list, clients, err := h.listOf(r)
 	if err != nil {
 		return err
 	}
-	before, err := beforeOf(query)
+	page := views.LedgerPage{Chrome: h.chrome(r, "Ledger", views.NavLedger), List: list}
+	if len(clients) > 0 {
+		page.Clients = clientOptions(clients, list.Query.Client)
+	}
+	return h.render(w, r, http.StatusOK, page.View())
+}
+
+// live is the polled list.
+func (h *ledgerHandler) live(w http.ResponseWriter, r *http.Request) error {
+	list, _, err := h.listOf(r)
 	if err != nil {
 		return err
 	}
-	writes, older, err := writesPage(r.Context(), h.store, group, db.WriteFilter{UserID: user.ID, Before: before})
+	return h.render(w, r, http.StatusOK, list.View())
+}
+
+// listOf is the list that the address asks for, and the clients that it may be
+// filtered by.
+func (h *ledgerHandler) listOf(r *http.Request) (views.LedgerList, []db.WriteClient, error) {
+	user, none := currentUser(r), views.LedgerList{}
+	f, clients, err := h.filterOf(r)
 	if err != nil {
-		return err
+		return none, nil, err
 	}
-	counts, err := h.store.CountWrites(r.Context(), db.WriteFilter{UserID: user.ID})
+	before, err := beforeOf(r.URL.Query())
 	if err != nil {
-		return err
+		return none, nil, err
 	}
-	page := views.LedgerPage{
-		Chrome: h.chrome(r, "Ledger", views.NavLedger), States: writeOptions(group, counts.ByState), Writes: make([]views.Write, len(writes)),
+	chosen := f.chosen(user.ID)
+	chosen.Before = before
+	writes, older, err := writesPage(r.Context(), h.store, f.group, chosen)
+	if err != nil {
+		return none, nil, err
+	}
+	counts, err := h.store.CountWrites(r.Context(), chosen)
+	if err != nil {
+		return none, nil, err
+	}
+	list := views.LedgerList{
+		Query: f.query(), States: writeOptions(f.group, counts.ByState), Summary: ledgerSummary(f, counts), Writes: make([]views.Write, len(writes)),
 	}
 	now := h.now()
 	for i := range writes {
-		page.Writes[i] = writeOf(&writes[i], user.Profile, now)
+		list.Writes[i] = writeOf(&writes[i], user.Profile, now)
 	}
 	if older != "" {
-		page.Older = views.LedgerURL(group.value, older)
+		next := list.Query
+		next.Before = older
+		list.Older = views.LedgerURL(next)
 	}
-	return h.render(w, r, http.StatusOK, page.View())
+	switch {
+	case before > 0:
+		list.Query.Before = strconv.FormatInt(before, 10)
+	case counts.Moving > 0:
+		list.Poll = views.LedgerLiveURL(list.Query)
+	}
+	return list, clients, nil
 }
 
 // show is one write. Admins may look at anybody's, as the list of all links to
 // it; what they can do there is what they can do in that list.
 func (h *ledgerHandler) show(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
+	live, err := h.liveWrite(r)
 	if err != nil {
 		return err
+	}
+	title := "Write " + strconv.FormatInt(live.Write.ID, 10)
+	page := views.WritePage{Chrome: h.chrome(r, title, views.NavLedger), Live: live}
+	return h.render(w, r, http.StatusOK, page.View())
+}
+
+// showLive is the polled part of a write's page.
+func (h *ledgerHandler) showLive(w http.ResponseWriter, r *http.Request) error {
+	live, err := h.liveWrite(r)
+	if err != nil {
+		return err
+	}
+	return h.render(w, r, http.StatusOK, live.View())
+}
+
+// liveWrite is the write that the address names.
+func (h *ledgerHandler) liveWrite(r *http.Request) (views.WriteLive, error) {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return views.WriteLive{}, err
 	}
 	user := currentUser(r)
 	owner := user.ID
@@ -152,14 +204,19 @@ func (h *ledgerHandler) show(w http.ResponseWriter, r *http.Request) error {
 	}
 	record, err := h.store.Write(r.Context(), owner, id)
 	if err != nil {
-		return err
+		return views.WriteLive{}, err
 	}
-	write := writeOf(&record, user.Profile, h.now())
-	if record.UserID != user.ID {
-		write.Owner, write.CanDrop = record.Email, false
+	live := views.WriteLive{Write: writeOf(&record, user.Profile, h.now())}
+	if record.UserID == user.ID {
+		date := record.Entry.SpentDate
+		live.Write.WeekURL = views.DayPath(planner.WeekOf(date, user.Profile.WeekStart), date)
+	} else {
+		live.Write.Owner, live.Write.CanDrop = record.Email, false
 	}
-	page := views.WritePage{Chrome: h.chrome(r, "Write "+strconv.FormatInt(id, 10), views.NavLedger), Write: write}
-	return h.render(w, r, http.StatusOK, page.View())
+	if moves(&record) {
+		live.Poll = views.WriteLivePath(id)
+	}
+	return live, nil
 }
 
 // retry tries a write again at once.
@@ -258,40 +315,103 @@ func backTo(r *http.Request, list string) string {
 	return list
 }
 
+// moves reports whether a worker brings the write on by itself.
+func moves(w *db.WriteRecord) bool {
+	return !w.State.Finished() && w.State != ledger.Blocked && w.Connection == ledger.Connected
+}
+
 // writeOf tells a write to a reader with the profile.
 func writeOf(w *db.WriteRecord, profile planner.Profile, now time.Time) views.Write {
 	zone := profile.Location()
 	moment := func(t time.Time) views.Moment { return views.MomentAt(t, now, zone, profile.Clock) }
 	shown := views.Write{
 		ID: w.ID, Line: writeLine(*w, profile.DurationFormat), State: w.State, Queued: moment(w.CreatedAt), Finished: moment(w.FinishedAt),
-		EntryID: w.RemoteID, EntryURL: entryURL(w.BaseURI, w.Entry.SpentDate),
+		EntryID: w.RemoteID, EntryURL: entryURL(w.BaseURI, w.Entry.SpentDate), Reference: w.Reference, Attempts: tries(w.Attempts),
 		CanRetry: w.State.Retryable() && w.Connection == ledger.Connected, CanDrop: droppable(w.State),
 	}
-	if !w.State.Finished() && w.State != ledger.Blocked && w.Connection == ledger.Connected && w.NotBefore.After(now) {
-		shown.NextTry = moment(w.NotBefore)
+	var next views.Moment
+	if moves(w) && w.NotBefore.After(now) {
+		next = moment(w.NotBefore)
 	}
 	if w.State == ledger.Rejected || w.State == ledger.Retry {
 		shown.Message = w.Message
 	}
-	shown.Why = writeSentence(w.State, w.Reason, w.Status, "", shown.NextTry)
+	shown.Why = writeSentence(w.State, w.Reason, w.Status, "", next)
 	if held := heldSentence(w.State); held != "" && w.Held {
-		shown.Why, shown.NextTry = held, views.Moment{}
+		shown.Why = held
 	}
 	if !w.State.Finished() && w.State != ledger.Sending && w.Connection != ledger.Connected {
 		shown.Why = blockedSentence(w.Connection == ledger.NeedsReauth)
 	}
-	for _, a := range w.Attempts {
-		if w.State == ledger.Conflict && a.Outcome == ledger.OutcomeGone {
-			shown.Why = deletedThere
-		}
-		attempt := views.Attempt{At: moment(a.At), What: attemptWhat(a.Action, w.Op), Status: a.Status, RequestID: a.RequestID}
-		attempt.Outcome, attempt.Good = attemptOutcome(a, w.Op)
-		if a.Latency > 0 {
-			attempt.Latency = strconv.FormatInt(a.Latency.Milliseconds(), 10) + " ms"
-		}
-		shown.Attempts = append(shown.Attempts, attempt)
+	if w.State == ledger.Conflict && goneThere(w.Attempts) {
+		shown.Why = deletedThere
 	}
+	shown.History = historyOf(w, func(t time.Time) views.Moment { return views.ExactMomentAt(t, now, zone, profile.Clock) }, next)
 	return shown
+}
+
+// tries counts the attempts in which Harvest was asked, or should have been.
+func tries(attempts []ledger.Attempt) (n int) {
+	for _, a := range attempts {
+		if a.Outcome != ledger.OutcomeByPerson && a.Outcome != ledger.OutcomeUntried {
+			n++
+		}
+	}
+	return n
+}
+
+// goneThere reports whether an attempt found the entry deleted in Harvest.
+func goneThere(attempts []ledger.Attempt) bool {
+	return slices.ContainsFunc(attempts, func(a ledger.Attempt) bool { return a.Outcome == ledger.OutcomeGone })
+}
+
+// historyOf is everything that happened to a write, and what comes next. moment
+// tells an instant; next is zero for one that has come already.
+func historyOf(w *db.WriteRecord, moment func(time.Time) views.Moment, next views.Moment) []views.Point {
+	points := []views.Point{{Kind: views.PointPlain, At: moment(w.CreatedAt), What: "Queued"}}
+	for _, a := range w.Attempts {
+		points = append(points, attemptPoint(a, w.Op, moment(a.At)))
+	}
+	switch {
+	case w.State.Finished():
+		outcome, kind := settledOutcome(w)
+		points = append(points, views.Point{Kind: kind, At: moment(w.FinishedAt), What: "Settled", Outcome: outcome})
+	case !moves(w):
+		points = append(points, views.Point{Kind: views.PointNext, What: "Waits for you", Outcome: "It goes on by itself once you have connected with Harvest again."})
+	case w.State == ledger.Sending:
+		points = append(points, views.Point{Kind: views.PointNext, What: "Being sent", Outcome: "Harvest has not answered yet."})
+	case w.Held:
+		points = append(points, views.Point{Kind: views.PointNext, What: "Next try", Outcome: "When Harvest has been compared."})
+	default:
+		point := views.Point{Kind: views.PointNext, At: next, What: "Next try"}
+		if w.State == ledger.Uncertain {
+			point.What = "Next look"
+		}
+		if next.IsZero() {
+			point.Outcome = "In a moment."
+		}
+		points = append(points, point)
+	}
+	return points
+}
+
+// attemptPoint tells an attempt of a write that does op.
+func attemptPoint(a ledger.Attempt, op ledger.Op, at views.Moment) views.Point {
+	outcome, good := attemptOutcome(a, op)
+	point := views.Point{
+		Kind: views.PointBad, At: at, What: attemptWhat(a.Action, op), Outcome: outcome,
+		Message: a.Message, Status: a.Status, RequestID: a.RequestID,
+	}
+	switch {
+	case a.Outcome == ledger.OutcomeByPerson || a.Outcome == ledger.OutcomeUntried:
+		point.Kind = views.PointPlain
+	case good:
+		point.Kind = views.PointGood
+	}
+	if a.Latency > 0 {
+		point.Latency = strconv.FormatInt(a.Latency.Milliseconds(), 10) + " ms"
+	}
+	return point
 }
 
 // writeLine says what a write means to do, with durations in the reader's format.

@@ -316,8 +316,14 @@ func (s *site) logRequests(next http.Handler) http.Handler {
 	})
 }
 
+// quietRoutes are asked for all the time, by machines and by open pages.
 func quietRoutes(pattern string) bool {
-	return pattern == "GET /healthz" || pattern == "GET /readyz" || pattern == "GET /static/" || pattern == "GET "+views.SyncStatusPath
+	switch pattern {
+	case "GET /healthz", "GET /readyz", "GET /static/", "GET " + views.SyncStatusPath, "GET " + views.LedgerLivePath, "GET " + views.LedgerPath + "/{id}/live":
+		return true
+	default:
+		return false
+	}
 }
 
 func newRequestID() string {

@@ -86,7 +86,10 @@ func (s *site) routes(deps Deps) *routes {
 
 	writes := &ledgerHandler{s, deps.Store, deps.Jobs}
 	mux.Handle("GET "+views.LedgerPath, s.user(writes.list))
+	mux.Handle("GET "+views.LedgerLivePath, s.user(writes.live))
+	mux.Handle("GET "+views.LedgerCSVPath, s.user(writes.export))
 	mux.Handle("GET "+views.LedgerPath+"/{id}", s.user(writes.show))
+	mux.Handle("GET "+views.LedgerPath+"/{id}/live", s.user(writes.showLive))
 	mux.Handle("POST "+views.LedgerPath+"/{id}/retry", s.user(writes.retry))
 	mux.Handle("POST "+views.LedgerPath+"/{id}/drop", s.user(writes.drop))
 

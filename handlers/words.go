@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"furrow/db"
 	"furrow/ledger"
 	"furrow/views"
 )
@@ -319,6 +320,66 @@ func attemptOutcome(a ledger.Attempt, op ledger.Op) (outcome string, good bool) 
 	default:
 		return cause, false
 	}
+}
+
+// settledOutcome tells how a write that is finished ended.
+func settledOutcome(w *db.WriteRecord) (outcome string, kind views.PointKind) {
+	switch {
+	case w.State == ledger.Done:
+		return doneOutcome(w.Op), views.PointGood
+	case w.State == ledger.Rejected:
+		return "Harvest does not take it as it is.", views.PointBad
+	case w.State == ledger.Conflict && goneThere(w.Attempts):
+		return "The entry was deleted in Harvest, so there was nothing to change.", views.PointBad
+	case w.State == ledger.Conflict:
+		return "The entry was changed in Harvest, so nothing was sent over it.", views.PointBad
+	case w.State == ledger.Superseded:
+		return "A later change of the same entry took its place.", views.PointPlain
+	default:
+		return "It was given up.", views.PointPlain
+	}
+}
+
+// doneOutcome tells what Harvest has confirmed.
+func doneOutcome(op ledger.Op) string {
+	switch op {
+	case ledger.OpDelete, ledger.OpRemoveDouble:
+		return "It is gone from Harvest."
+	case ledger.OpStart:
+		return "The timer was started in Harvest."
+	case ledger.OpStop:
+		return "The timer was stopped in Harvest."
+	case ledger.OpAdopt:
+		return "The entry in Harvest is Furrow's to change now."
+	default:
+		return "It is in Harvest."
+	}
+}
+
+// ledgerSummary tells how many writes there are, and how they stand.
+func ledgerSummary(f ledgerFilter, counts db.WriteCounts) string {
+	n := 0
+	for state, of := range counts.ByState {
+		if f.group.holds(state) {
+			n += of
+		}
+	}
+	what := " writes"
+	if n == 1 {
+		what = " write"
+	}
+	if f.filters() {
+		what += " found"
+	}
+	parts := []string{strconv.Itoa(n) + what + "."}
+	switch counts.Moving {
+	case 0:
+	case 1:
+		parts = append(parts, "1 is on its way to Harvest.")
+	default:
+		parts = append(parts, strconv.Itoa(counts.Moving)+" are on their way to Harvest.")
+	}
+	return strings.Join(parts, " ")
 }
 
 // connectionWord is the state of a connection.

@@ -48,7 +48,7 @@
 
   on("htmx:before:request", (e) => {
     const ctx = e.detail.ctx, from = ctx.sourceElement;
-    if (from.id === "sync-status" && document.hidden) e.preventDefault();
+    if (from.matches?.("[hx-trigger^=every]") && document.hidden) e.preventDefault();
     if (!form || from !== form) return;
     const body = new URLSearchParams(), button = ctx.request.submitter;
     ctx.sent = new Map();
@@ -62,6 +62,13 @@
     if (!body.size) return e.preventDefault();
     body.append("version", base);
     ctx.request.body = body;
+  });
+  // What a reader has opened stays open when a poll changes it.
+  on("htmx:before:morph:attr", (e) => e.detail.attrName === "open" && e.preventDefault());
+  // Filters that are not set stay out of the address.
+  on("formdata", (e) => {
+    if (e.target.method !== "get") return;
+    for (const [name, value] of [...e.formData]) if (!value) e.formData.delete(name);
   });
   on("htmx:before:response", (e) => {
     const ctx = e.detail.ctx, raw = ctx.response.raw;

@@ -142,7 +142,7 @@ func (p AdminWritesPage) View() templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = write(&p.Writes[i], false).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = write(&p.Writes[i]).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

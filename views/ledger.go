@@ -20,16 +20,43 @@ const (
 
 // LedgerPage is the list of one's writes, newest first.
 type LedgerPage struct {
-	Chrome Chrome
-	States []Option // of the filter "state"; counts are shown
-	Writes []Write
-	Older  string // address of the next page; empty on the last one
+	Chrome  Chrome
+	Clients []Option // of the filter "client"; none if there are no writes at all
+	List    LedgerList
 }
+
+// LedgerList is the part of the page that changes by itself. While Poll is set
+// it asks for itself every two seconds.
+type LedgerList struct {
+	Query   LedgerQuery // in force
+	States  []Option    // of the filter "state"; counts are shown
+	Summary string      // how many there are, and how many of them move
+	Writes  []Write
+	Older   string // address of the next page; empty on the last one
+	Poll    string // [LedgerLiveURL]; empty when nothing moves
+}
+
+// stateURL leads to another state, with the other filters as they are.
+func (l LedgerList) stateURL(state string) string {
+	q := l.Query
+	q.State, q.Before = state, ""
+	return LedgerURL(q)
+}
+
+// newest leads to the first page.
+func (l LedgerList) newest() string { return l.stateURL(l.Query.State) }
 
 // WritePage is one write with its whole history.
 type WritePage struct {
 	Chrome Chrome
-	Write  Write
+	Live   WriteLive
+}
+
+// WriteLive is the part of the page that changes by itself. While Poll is set
+// it asks for itself every two seconds.
+type WriteLive struct {
+	Write Write
+	Poll  string // [WriteLivePath]; empty when nothing moves
 }
 
 // stateWord tells a ledger state as people say it.
@@ -111,28 +138,42 @@ type WriteLine struct {
 
 // Write is an entry of the ledger.
 type Write struct {
-	ID       int64
-	Line     WriteLine
-	State    ledger.State
-	Why      string // in plain words: what happened and what can be done
-	Queued   Moment
-	Finished Moment
-	NextTry  Moment
-	EntryID  int64  // Harvest's; 0 if none is known
-	EntryURL string // in Harvest; empty if not known
-	Message  string // Harvest's own words, shown as such
-	Attempts []Attempt
-	CanRetry bool
-	CanDrop  bool
-	Owner    string // shown to admins; empty elsewhere
+	ID        int64
+	Line      WriteLine
+	WeekURL   string // the week it is of; empty for somebody else's
+	State     ledger.State
+	Why       string // in plain words: what happened and what can be done
+	Queued    Moment
+	Finished  Moment
+	EntryID   int64  // Harvest's; 0 if none is known
+	EntryURL  string // in Harvest; empty if not known
+	Reference string // what Harvest knows the entry by as ours
+	Message   string // Harvest's own words, shown as such
+	Attempts  int
+	History   []Point // in order
+	CanRetry  bool
+	CanDrop   bool
+	Owner     string // shown to admins; empty elsewhere
 }
 
-// Attempt is one try of a write.
-type Attempt struct {
+// PointKind is how a point of a history is marked.
+type PointKind string
+
+// The kinds.
+const (
+	PointPlain PointKind = "plain" // it happened
+	PointGood  PointKind = "good"  // it went as it should
+	PointBad   PointKind = "bad"
+	PointNext  PointKind = "next" // it is still to come
+)
+
+// Point is something that happened to a write, or is to happen next.
+type Point struct {
+	Kind      PointKind
 	At        Moment
-	What      string // what was tried: "Look for the entry", "Create the entry"
+	What      string // "Queued", "Look for the entry", "Create the entry", "Next try"
 	Outcome   string // in plain words
-	Good      bool
+	Message   string // Harvest's own words, shown as such
 	Status    int    // HTTP status; 0 if there was no answer
 	Latency   string // "240 ms"
 	RequestID string // Harvest's
@@ -146,24 +187,41 @@ func (w *Write) retryPath() string {
 	return RetryWritePath(w.ID)
 }
 
-func attemptClass(a Attempt) string {
-	if a.Good {
-		return "good"
-	}
-	return "bad"
-}
-
-// facts are the small print of an attempt: "status 503 · 240 ms · request abc".
-func (a Attempt) facts() string {
+// facts are the small print of a point: "status 503 · 240 ms · request abc".
+func (p Point) facts() string {
 	var facts []string
-	if a.Status != 0 {
-		facts = append(facts, "status "+itoa(a.Status))
+	if p.Status != 0 {
+		facts = append(facts, "status "+itoa(p.Status))
 	}
-	if a.Latency != "" {
-		facts = append(facts, a.Latency)
+	if p.Latency != "" {
+		facts = append(facts, p.Latency)
 	}
-	if a.RequestID != "" {
-		facts = append(facts, "request "+a.RequestID)
+	if p.RequestID != "" {
+		facts = append(facts, "request "+p.RequestID)
 	}
 	return strings.Join(facts, " · ")
+}
+
+// StateWord tells where the write stands as people say it.
+func (w *Write) StateWord() string {
+	if w.deleted() {
+		return "deleted"
+	}
+	return stateWord(w.State)
+}
+
+// deleted reports whether the write took the entry out of Harvest.
+func (w *Write) deleted() bool {
+	return w.State == ledger.Done && (w.Line.Op == ledger.OpDelete || w.Line.Op == ledger.OpRemoveDouble)
+}
+
+// confirmed reports whether the state says all that there is to say.
+func (w *Write) confirmed() bool { return w.State == ledger.Done }
+
+// attempts says how often a write was tried.
+func (w *Write) attempts() string {
+	if w.Attempts == 0 {
+		return "no attempt"
+	}
+	return counted(w.Attempts, "attempt", "attempts")
 }

@@ -1,6 +1,7 @@
 package views_test
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -169,24 +170,41 @@ func done() views.SyncStatus {
 
 func sampleWrites() []views.Write {
 	line := views.WriteLine{Op: ledger.OpCreate, Amount: "1:30", Client: "Acme", Project: "Website", Task: "Design", Hue: 1, Date: sampleWeek().Day(1), Note: "Header and footer"}
-	attempts := []views.Attempt{
-		{At: at("14:30"), What: "Create the entry", Outcome: "Harvest did not answer (503).", Status: 503, Latency: "240 ms", RequestID: "f3a9"},
-		{At: at("14:31"), What: "Look for the entry", Outcome: "It is not there, so it can be sent again.", Good: true, Status: 200, Latency: "180 ms", RequestID: "f3b0"},
+	tried := []views.Point{
+		{Kind: views.PointPlain, At: at("14:29:30"), What: "Queued"},
+		{Kind: views.PointBad, At: at("14:30:02"), What: "Create the entry", Outcome: "Harvest did not answer (503).", Message: "Try <later>", Status: 503, Latency: "240 ms", RequestID: "f3a9"},
+		{Kind: views.PointGood, At: at("14:31:10"), What: "Look for the entry", Outcome: "It is not there, so it can be sent again.", Status: 200, Latency: "180 ms", RequestID: "f3b0"},
 	}
-	w := func(id int64, state ledger.State, why string) views.Write {
-		return views.Write{ID: id, Line: line, State: state, Why: why, Queued: at("14:29"), Attempts: attempts}
+	w := func(id int64, state ledger.State, why string, then ...views.Point) views.Write {
+		return views.Write{
+			ID: id, Line: line, State: state, Why: why, Queued: at("14:29"), Attempts: 2, History: slices.Concat(tried, then),
+			Reference: "furrow:0d6c2f3a:1", WeekURL: views.DayPath(sampleWeek(), line.Date),
+		}
 	}
-	waiting := w(41, ledger.Retry, "Harvest did not answer (503). The change is safe here.")
-	waiting.NextTry, waiting.CanRetry = at("14:32"), true
-	doneWrite := w(40, ledger.Done, "")
+	waiting := w(41, ledger.Retry, "Harvest did not answer (503). It is safe here. Next try 14:32.", views.Point{Kind: views.PointNext, At: at("14:32"), What: "Next try"})
+	waiting.CanRetry = true
+	doneWrite := w(40, ledger.Done, "", views.Point{Kind: views.PointGood, At: at("14:31:20"), What: "Settled", Outcome: "It is in Harvest."})
 	doneWrite.EntryID, doneWrite.EntryURL, doneWrite.Finished = 636709355, "https://example.harvestapp.com/time/636709355", at("14:30")
 	refused := w(39, ledger.Rejected, "Harvest refused it: the project is archived. Choose another project, or give it up.")
 	refused.Message, refused.CanRetry, refused.CanDrop = "Project is archived & closed <for good>", true, true
-	unsure := w(38, ledger.Uncertain, "The answer got lost. It is looked up before anything is sent again.")
+	unsure := w(38, ledger.Uncertain, "The answer got lost. It is looked up before anything is sent again.", views.Point{Kind: views.PointNext, What: "Next look", Outcome: "In a moment."})
 	unsure.Line.Op, unsure.Line.Amount = ledger.OpUpdate, "2:00"
 	gone := w(37, ledger.Conflict, "Somebody deleted the entry in Harvest.")
 	gone.Line.Op, gone.Line.Amount = ledger.OpDelete, ""
-	return []views.Write{waiting, doneWrite, refused, unsure, gone, w(36, ledger.Superseded, "A later change of the same entry took its place.")}
+	fresh := w(36, ledger.Pending, "It waits to be sent. Next try in a moment.")
+	fresh.Attempts, fresh.History = 0, tried[:1]
+	return []views.Write{waiting, doneWrite, refused, unsure, gone, fresh}
+}
+
+func ledgerList() views.LedgerList {
+	query := views.LedgerQuery{State: views.LedgerNeedsYou, Week: "2026-11-23", Client: "4", Search: `5% "off" <b>`}
+	older := query
+	older.Before = "36"
+	return views.LedgerList{Query: query, States: states(), Summary: "1,284 writes found. 3 are on their way to Harvest.", Writes: sampleWrites(), Older: views.LedgerURL(older), Poll: views.LedgerLiveURL(query)}
+}
+
+func clientChoices() []views.Option {
+	return []views.Option{{Label: "All clients"}, {Value: "4", Label: "Birch & Sons", Selected: true}, {Value: "5", Label: "Cedar <Collective>"}}
 }
 
 func states() []views.Option {
@@ -338,9 +356,13 @@ func samples() map[string]templ.Component {
 		"push_times":        timedPushPage().View(),
 		"push_nothing":      none.View(),
 		"push_offline":      offline.View(),
-		"ledger":            views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), States: states(), Writes: sampleWrites(), Older: views.LedgerURL("", "36")}.View(),
-		"ledger_empty":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), States: states()}.View(),
-		"write":             views.WritePage{Chrome: chrome("Write 39", views.NavLedger), Write: sampleWrites()[2]}.View(),
+		"ledger":            views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: ledgerList()}.View(),
+		"ledger_empty":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), List: views.LedgerList{States: states(), Summary: "0 writes."}}.View(),
+		"ledger_none":       views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{Search: "nowhere"}, States: states(), Summary: "0 writes found."}}.View(),
+		"ledger_older":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{State: views.LedgerSent, Before: "41"}, States: states(), Summary: "1,278 writes found.", Writes: sampleWrites()[1:2]}}.View(),
+		"ledger_live":       ledgerList().View(),
+		"write":             views.WritePage{Chrome: chrome("Write 39", views.NavLedger), Live: views.WriteLive{Write: sampleWrites()[2]}}.View(),
+		"write_live":        views.WriteLive{Write: sampleWrites()[0], Poll: views.WriteLivePath(41)}.View(),
 		"settings":          profile.View(),
 		"settings_error":    profileNew.View(),
 		"harvest":           harvest.View(),

@@ -17,6 +17,8 @@ const (
 	ThisWeekPath       = "/week"        // GET, redirects to the current week
 	SyncStatusPath     = "/sync/status" // GET, partial
 	LedgerPath         = "/ledger"
+	LedgerLivePath     = "/ledger/live"                 // GET, partial
+	LedgerCSVPath      = "/ledger.csv"                  // GET, a file
 	SettingsPath       = "/settings"                    // GET, POST
 	PasswordPath       = "/settings/password"           // POST
 	TokensPath         = "/settings/tokens"             // POST
@@ -92,9 +94,38 @@ func RetryWritePath(id int64) string { return WritePath(id) + "/retry" }
 // DropWritePath gives up a write of one's own (POST).
 func DropWritePath(id int64) string { return WritePath(id) + "/drop" }
 
-// LedgerURL is the ledger, filtered and paged; empty values are left out.
-func LedgerURL(state, before string) string {
-	return withQuery(LedgerPath, "state", state, "before", before)
+// WriteLivePath is the polled part of a write's page (GET, partial).
+func WriteLivePath(id int64) string { return WritePath(id) + "/live" }
+
+// LedgerQuery is what of the ledger is shown. Empty values do not filter.
+type LedgerQuery struct {
+	State  string // LedgerWaiting and so on
+	Week   string // a date of the week
+	Client string // an id of ours
+	Search string
+	Before string // the id that the page begins below
+}
+
+func (q LedgerQuery) at(path string) string {
+	return withQuery(path, "state", q.State, "week", q.Week, "client", q.Client, "q", q.Search, "before", q.Before)
+}
+
+// filters reports whether anything is left out, other than by the page.
+func (q LedgerQuery) filters() bool {
+	q.Before = ""
+	return q != LedgerQuery{}
+}
+
+// LedgerURL is the ledger, filtered and paged.
+func LedgerURL(q LedgerQuery) string { return q.at(LedgerPath) }
+
+// LedgerLiveURL is the polled list of that page.
+func LedgerLiveURL(q LedgerQuery) string { return q.at(LedgerLivePath) }
+
+// LedgerCSVURL is all that the filters choose, as a file.
+func LedgerCSVURL(q LedgerQuery) string {
+	q.Before = ""
+	return q.at(LedgerCSVPath)
 }
 
 // LoginURL is the login page that leads on to next.

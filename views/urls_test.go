@@ -49,8 +49,11 @@ func TestAddresses(t *testing.T) {
 		{views.PushPath(week, &day), "/weeks/2026-11-23/push?day=2026-11-24"},
 		{views.SyncStatusURL(week, ""), "/sync/status?week=2026-11-23"},
 		{views.SyncStatusURL(week, "a b"), "/sync/status?week=2026-11-23&since=a+b"},
-		{views.LedgerURL("", ""), "/ledger"},
-		{views.LedgerURL("waiting", "7"), "/ledger?before=7&state=waiting"},
+		{views.LedgerURL(views.LedgerQuery{}), "/ledger"},
+		{views.LedgerURL(views.LedgerQuery{State: "waiting", Before: "7"}), "/ledger?before=7&state=waiting"},
+		{views.LedgerLiveURL(views.LedgerQuery{Week: "2026-11-23", Client: "4"}), "/ledger/live?client=4&week=2026-11-23"},
+		{views.LedgerCSVURL(views.LedgerQuery{Search: "50% & more", Before: "7"}), "/ledger.csv?q=50%25+%26+more"},
+		{views.WriteLivePath(12), "/ledger/12/live"},
 		{views.LoginURL("/weeks/2026-11-23?x=1&y"), "/login?next=%2Fweeks%2F2026-11-23%3Fx%3D1%26y"},
 	}
 	for _, test := range tests {

@@ -31,14 +31,27 @@ type Moment struct {
 // there, with the date otherwise. A zero t gives the zero Moment, which is
 // shown as nothing. clock is "12h" or, by default, 24 hours.
 func MomentAt(t, now time.Time, zone *time.Location, clock string) Moment {
-	if t.IsZero() {
-		return Moment{}
-	}
-	local, today := t.In(zone), now.In(zone)
 	layout := "15:04"
 	if clock == "12h" {
 		layout = "3:04 pm"
 	}
+	return momentAt(t, now, zone, layout)
+}
+
+// ExactMomentAt is [MomentAt] to the second.
+func ExactMomentAt(t, now time.Time, zone *time.Location, clock string) Moment {
+	layout := "15:04:05"
+	if clock == "12h" {
+		layout = "3:04:05 pm"
+	}
+	return momentAt(t, now, zone, layout)
+}
+
+func momentAt(t, now time.Time, zone *time.Location, layout string) Moment {
+	if t.IsZero() {
+		return Moment{}
+	}
+	local, today := t.In(zone), now.In(zone)
 	switch {
 	case planner.DateOf(local) == planner.DateOf(today):
 	case local.Year() == today.Year():

@@ -1,0 +1,103 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"furrow/db"
+	"furrow/planner"
+	"furrow/views"
+)
+
+// mostSearched is how many characters of a search are looked for. A longer one,
+// such as a pasted note, is cut, and shown as it was cut.
+const mostSearched = 200
+
+// ledgerFilter is what of one's ledger the address asks for. Zero fields do not
+// filter.
+type ledgerFilter struct {
+	group  writeGroup
+	week   *planner.Week
+	client int64
+	search string
+}
+
+// filterOf reads the filters of the address, and returns the clients there are
+// to choose from. What no page of ours leads to is not found.
+func (h *ledgerHandler) filterOf(r *http.Request) (ledgerFilter, []db.WriteClient, error) {
+	user := currentUser(r)
+	f, err := parseLedgerFilter(r.URL.Query(), user.Profile)
+	if err != nil {
+		return f, nil, err
+	}
+	clients, err := h.store.WriteClients(r.Context(), user.ID)
+	if err != nil {
+		return f, nil, err
+	}
+	if f.client != 0 && !slices.ContainsFunc(clients, func(c db.WriteClient) bool { return c.ID == f.client }) {
+		return f, nil, fmt.Errorf("writes of client %d: %w", f.client, planner.ErrNotFound)
+	}
+	return f, clients, nil
+}
+
+func parseLedgerFilter(query url.Values, profile planner.Profile) (f ledgerFilter, err error) {
+	if f.group, err = writeGroupOf(query.Get("state")); err != nil {
+		return f, err
+	}
+	if text := query.Get("week"); text != "" {
+		date, err := planner.ParseDate(text)
+		if err != nil {
+			return f, fmt.Errorf("week %q: %w", text, planner.ErrNotFound)
+		}
+		week := planner.WeekOf(date, profile.WeekStart)
+		f.week = &week
+	}
+	if text := query.Get("client"); text != "" {
+		f.client, err = strconv.ParseInt(text, 10, 64)
+		if err != nil || f.client <= 0 {
+			return f, fmt.Errorf("client %q: %w", text, planner.ErrNotFound)
+		}
+	}
+	text := query.Get("q")
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		return f, fmt.Errorf("search %q: %w", text, planner.ErrNotFound) // no browser sends it, and no database takes it
+	}
+	search := []rune(strings.TrimSpace(text))
+	f.search = string(search[:min(len(search), mostSearched)])
+	return f, nil
+}
+
+// chosen is the filter as the store takes it, but for the states.
+func (f ledgerFilter) chosen(userID int64) db.WriteFilter {
+	return db.WriteFilter{UserID: userID, Week: f.week, Client: f.client, Search: f.search}
+}
+
+// query is the filter as addresses have it.
+func (f ledgerFilter) query() views.LedgerQuery {
+	q := views.LedgerQuery{State: f.group.value, Search: f.search}
+	if f.week != nil {
+		q.Week = f.week.String()
+	}
+	if f.client != 0 {
+		q.Client = strconv.FormatInt(f.client, 10)
+	}
+	return q
+}
+
+// filters reports whether anything is left out.
+func (f ledgerFilter) filters() bool { return f.query() != views.LedgerQuery{} }
+
+// clientOptions are the choices of the filter "client".
+func clientOptions(clients []db.WriteClient, chosen string) []views.Option {
+	options := []views.Option{{Label: "All clients", Selected: chosen == ""}}
+	for _, c := range clients {
+		id := strconv.FormatInt(c.ID, 10)
+		options = append(options, views.Option{Value: id, Label: c.Name, Selected: id == chosen})
+	}
+	return options
+}
