@@ -402,3 +402,27 @@ func TestSchedule(t *testing.T) {
 		return err == nil && n >= 1
 	})
 }
+
+// TestPullAbsenceOfAnotherAccount: what is missing from a listing is believed to
+// be deleted only if the account is the right one.
+func TestPullAbsenceOfAnotherAccount(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	b.run(t, b.work())
+	b.pulled(t)
+	before := b.mirrored(t)
+	b.sandbox.WebDelete(t, b.own(t, 0, 14).ID)
+	b.fault(t, "GET", "/v2/users/me", sandbox.FaultStatus, 1, func(f *sandboxtest.Fault) { f.Status = http.StatusForbidden })
+	if run := b.pulled(t); run.State != ledger.RunFailed {
+		t.Errorf("the run is %s", run.State)
+	}
+	if n := b.mirrored(t); n != before {
+		t.Errorf("%d entries in the mirror, want all %d", n, before)
+	}
+	if run := b.pulled(t); run.State != ledger.RunDone {
+		t.Errorf("the run is %s", run.State)
+	}
+	if n := b.mirrored(t); n != before-1 {
+		t.Errorf("%d entries in the mirror, want %d", n, before-1)
+	}
+}
