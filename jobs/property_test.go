@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"furrow/db"
@@ -93,129 +97,370 @@ func (b *bench) later(t *testing.T) {
 }
 
 // lives runs one drain, which dies at a step or not at all.
-func (b *bench) lives(t *testing.T, at step, after int) {
-	t.Helper()
-	ctx := t.Context()
+func (b *bench) lives(ctx context.Context, at step, after int) error {
 	box, ok, err := b.store.TakeOutbox(ctx, b.connectionID, time.Minute, cellURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !ok {
-		return // one that died still has the lease
+	if err != nil || !ok {
+		return err // one that died still has the lease, or another one works
 	}
 	remote, err := b.remote(ctx, b.connectionID, jobs.Interactive)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	m := &mortal{LeasedOutbox: box, at: at, after: after}
 	timing := quick()
 	timing.Lease = time.Minute
 	// A write that a later one has overtaken meanwhile ends the drain as a lost lease does.
 	if err := ledger.Drain(ctx, remote, m, timing); err != nil && !errors.Is(err, errDied) && !errors.Is(err, ledger.ErrFenced) {
-		t.Fatal(err)
+		return err
 	}
 	if m.dead {
-		return
+		return nil
 	}
-	if _, _, err := box.Release(ctx); err != nil {
-		t.Fatal(err)
+	_, _, err = box.Release(ctx)
+	return err
+}
+
+// world is what a round of TestRandomFaults has: four cells of a week, edited by
+// the user here and by somebody in Harvest, and processes that die.
+type world struct {
+	*bench
+	t     *testing.T
+	rt    *rapid.T
+	cells []ledger.CellID
+}
+
+// begin empties the week, here and in Harvest.
+func (w *world) begin() {
+	w.sandbox.ClearFaults(w.t)
+	for _, e := range w.harvestHas() {
+		w.sandbox.WebDelete(w.t, e.ID)
+	}
+	for _, table := range []string{"writes", "pushed_entries", "cells", "plan_events", "time_entries", "sync_runs"} {
+		w.exec("delete from " + table)
+	}
+	w.exec("update harvest_connections set lease = null, lease_until = null, entries_cursor = null")
+}
+
+func (w *world) exec(statement string) {
+	if _, err := w.pool.Exec(w.t.Context(), statement); err != nil {
+		w.rt.Fatal(err)
 	}
 }
 
-// TestRandomFaults edits, pushes, breaks Harvest and kills processes in random
-// order. When all is well again, and what is left is confirmed, Harvest has
-// exactly the plan.
+// harvestHas are the user's entries of the week in Harvest.
+func (w *world) harvestHas() []sandboxtest.TimeEntry {
+	return slices.DeleteFunc(w.sandbox.State(w.t).Entries(), func(e sandboxtest.TimeEntry) bool {
+		date, err := planner.ParseDate(e.SpentDate)
+		return err != nil || e.User.ID != w.harvestUser || !w.week.Contains(date)
+	})
+}
+
+func (w *world) weekPlan() ledger.WeekPlan {
+	plan, err := w.store.WeekPlan(w.t.Context(), w.userID, w.week)
+	if err != nil {
+		w.rt.Fatal(err)
+	}
+	return plan
+}
+
+// sends confirms the lines that are ticked, or with insist all that can be sent.
+func (w *world) sends(insist bool) int {
+	n := 0
+	err := w.store.InTx(w.t.Context(), func(tx *db.Tx) (err error) {
+		n, err = w.push(w.t.Context(), tx, w.bell, w.userID, w.week, rand.Text(), func(l ledger.Line) bool { return insist || l.Ticked })
+		return err
+	})
+	if err != nil {
+		w.rt.Fatalf("push: %v", err)
+	}
+	return n
+}
+
+// takes lets a person take what Harvest has of a cell; that may not be possible now.
+func (w *world) takes(cell ledger.CellID) {
+	w.answers(func(tx *db.Tx, plan ledger.WeekPlan, choice db.Choice) error {
+		choice.Cell = cell
+		return tx.TakeTheirs(w.t.Context(), w.userID, plan, choice)
+	})
+}
+
+func (w *world) answers(f func(*db.Tx, ledger.WeekPlan, db.Choice) error) {
+	ctx := w.t.Context()
+	err := w.store.InTx(ctx, func(tx *db.Tx) error {
+		if _, _, err := tx.LockConnection(ctx, w.userID); err != nil {
+			return err
+		}
+		plan, err := tx.WeekPlan(ctx, w.userID, w.week)
+		if err != nil {
+			return err
+		}
+		return f(tx, plan, db.Choice{MutationID: rand.Text(), Seen: plan.Version})
+	})
+	if err != nil && !errors.Is(err, planner.ErrConflict) && !errors.Is(err, planner.ErrNotFound) {
+		w.rt.Fatal(err)
+	}
+}
+
+// pulls reads Harvest, as far as that works now.
+func (w *world) pulls() error {
+	ctx := w.t.Context()
+	var id int64
+	err := w.store.InTx(ctx, func(tx *db.Tx) (err error) {
+		id, _, err = tx.StartRun(ctx, w.userID, db.TriggerUser, &w.week, planner.DateOf(time.Now()))
+		return err
+	})
+	if err != nil {
+		w.rt.Fatal(err)
+	}
+	run, err := w.store.Run(ctx, id, time.Now())
+	if err != nil {
+		w.rt.Fatal(err)
+	}
+	remote, err := w.remote(ctx, w.connectionID, jobs.Background)
+	if err != nil {
+		w.rt.Fatal(err)
+	}
+	return ledger.Pull(ctx, remote, w.store.Mirror(run), run, time.Minute)
+}
+
+// drains runs one or two processes, each of which may die.
+func (w *world) drains(steps ...step) {
+	group, ctx := errgroup.WithContext(w.t.Context())
+	for i, at := range steps {
+		group.Go(func() error { return w.lives(ctx, at, i) })
+	}
+	if err := group.Wait(); err != nil {
+		w.rt.Fatal(err)
+	}
+}
+
+// somebody does something in Harvest to one of the entries, whoever made it.
+func (w *world) somebody(does func(sandboxtest.TimeEntry)) {
+	list := w.harvestHas()
+	if len(list) == 0 {
+		return
+	}
+	w.sandbox.Advance(w.t, 2*time.Second) // its times are whole seconds
+	does(list[rapid.IntRange(0, len(list)-1).Draw(w.rt, "entry")])
+}
+
+func (w *world) cell() ledger.CellID { return rapid.SampledFrom(w.cells).Draw(w.rt, "cell") }
+
+func (w *world) actions() map[string]func(*rapid.T) {
+	steps := []step{"", "", "", stepLeased, stepBegun, stepAnswered, stepSettled}
+	edit := func(*rapid.T) {
+		minutes := rapid.SampledFrom([]planner.Minutes{0, 20, 60, 95}).Draw(w.rt, "minutes")
+		note := ""
+		if minutes > 0 {
+			note = rapid.SampledFrom([]string{"", "note", "другая ☂"}).Draw(w.rt, "note")
+		}
+		w.plan(w.t, w.cell(), minutes, note)
+	}
+	drain := func(*rapid.T) {
+		w.drains(rapid.SliceOfN(rapid.SampledFrom(steps), 1, 2).Draw(w.rt, "dies")...)
+	}
+	return map[string]func(*rapid.T){
+		"edit":         edit,
+		"edit, push":   func(rt *rapid.T) { edit(rt); w.sends(false) },
+		"edit, push 2": func(rt *rapid.T) { edit(rt); w.sends(false) },
+		"insist":       func(*rapid.T) { w.sends(true) },
+		"take theirs":  func(*rapid.T) { w.takes(w.cell()) },
+		"drain":        drain,
+		"drain 2":      drain,
+		"wait":         func(*rapid.T) { w.later(w.t) },
+		"pull":         func(*rapid.T) { _ = w.pulls() },
+		"somebody edits": func(*rapid.T) {
+			change := rapid.SampledFrom([]map[string]any{{"hours": 3}, {"hours": 0.25}, {"notes": "by hand"}, {"notes": ""}}).Draw(w.rt, "change")
+			w.somebody(func(e sandboxtest.TimeEntry) { w.sandbox.WebUpdate(w.t, e.ID, change) })
+		},
+		"somebody moves": func(*rapid.T) {
+			day := w.week.Day(rapid.IntRange(0, 6).Draw(w.rt, "day")).String()
+			w.somebody(func(e sandboxtest.TimeEntry) { w.sandbox.WebUpdate(w.t, e.ID, map[string]any{"spent_date": day}) })
+		},
+		"somebody deletes": func(*rapid.T) {
+			w.somebody(func(e sandboxtest.TimeEntry) { w.sandbox.WebDelete(w.t, e.ID) })
+		},
+		"somebody copies": func(*rapid.T) { // without our reference
+			w.somebody(func(e sandboxtest.TimeEntry) {
+				w.sandbox.WebCreate(w.t, map[string]any{
+					"user_id": w.harvestUser, "project_id": e.Project.ID, "task_id": e.Task.ID, "spent_date": e.SpentDate, "hours": e.Hours, "notes": e.Notes,
+				})
+			})
+		},
+		"adopt": func(*rapid.T) {
+			cell := w.cell()
+			entries, err := w.store.CellEntries(w.t.Context(), w.userID, cell)
+			if err != nil {
+				w.rt.Fatal(err)
+			}
+			for _, e := range entries {
+				w.answers(func(tx *db.Tx, plan ledger.WeekPlan, choice db.Choice) error {
+					choice.Cell = cell
+					return tx.Adopt(w.t.Context(), w.userID, plan, e.ID, choice)
+				})
+			}
+		},
+		"break": func(*rapid.T) {
+			f := sandboxtest.Fault{
+				Match: sandboxtest.Match{Method: rapid.SampledFrom([]string{"POST", "POST", "PATCH", "DELETE", "GET"}).Draw(w.rt, "method"), Path: entriesPath},
+				Fault: rapid.SampledFrom([]string{
+					sandbox.FaultStatus, sandbox.FaultDropBefore, sandbox.FaultApplyThenDrop, sandbox.FaultApplyThenStatus,
+					sandbox.FaultApplyThenTruncate, sandbox.FaultHTML200,
+				}).Draw(w.rt, "fault"),
+				Times:  rapid.IntRange(1, 2).Draw(w.rt, "times"),
+				Status: rapid.SampledFrom([]int{500, 503, 408}).Draw(w.rt, "status"),
+			}
+			if f.Fault == sandbox.FaultStatus && rapid.Bool().Draw(w.rt, "limit") {
+				f.Status, f.RetryAfter = http.StatusTooManyRequests, 1 // never of what was applied
+			}
+			w.sandbox.Fault(w.t, f)
+		},
+	}
+}
+
+// heals lets everything go well until all writes are over and Harvest was read.
+func (w *world) heals() {
+	w.sandbox.ClearFaults(w.t)
+	for range 30 {
+		w.later(w.t)
+		w.drains("")
+		open := slices.ContainsFunc(w.writes(w.t), func(r db.WriteRecord) bool { return !r.State.Finished() })
+		if open {
+			continue
+		}
+		if err := w.pulls(); err != nil {
+			w.rt.Fatalf("pull: %v", err)
+		}
+		if !slices.ContainsFunc(w.writes(w.t), func(r db.WriteRecord) bool { return !r.State.Finished() }) {
+			return // nor did the pull find doubles
+		}
+	}
+	w.rt.Fatalf("writes that do not end")
+}
+
+// TestRandomFaults lets the user edit, push, take and adopt, somebody in Harvest
+// edit, move, copy and delete, Harvest break and processes die, in random order.
+// Then all is well, and: every accepted write is done, or has given way, or waits
+// for a person's choice; no reference is in Harvest twice; the planner shows what
+// Harvest holds; and the history tells how it came to that. When the choices are
+// made, Harvest has exactly the plan.
 func TestRandomFaults(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
-	cells := []ledger.CellID{}
-	faults := []string{
-		sandbox.FaultStatus, sandbox.FaultDropBefore, sandbox.FaultApplyThenDrop, sandbox.FaultApplyThenStatus, sandbox.FaultApplyThenTruncate,
-		sandbox.FaultHTML200,
-	}
-	steps := []step{"", "", stepLeased, stepBegun, stepAnswered, stepSettled}
+	b.week = b.week.Next() // empty in the sandbox, and within every pull
 	rapid.Check(t, func(rt *rapid.T) {
-		b.week = b.week.Next() // another case, other cells
-		cells = cells[:0]
-		for i := range 3 {
-			cells = append(cells, b.cell(i, i))
-		}
-		confirm := func() int {
-			n := 0
-			err := b.store.InTx(t.Context(), func(tx *db.Tx) (err error) {
-				n, err = b.push(t.Context(), tx, b.bell, b.userID, b.week, rand.Text(), nil)
-				return err
-			})
-			if err != nil {
-				rt.Fatalf("push: %v", err)
-			}
-			return n
-		}
-		actions := map[string]func(*rapid.T){
-			"edit": func(rt *rapid.T) {
-				cell := rapid.SampledFrom(cells).Draw(rt, "cell")
-				minutes := rapid.SampledFrom([]planner.Minutes{0, 20, 60, 95}).Draw(rt, "minutes")
-				note := ""
-				if minutes > 0 {
-					note = rapid.SampledFrom([]string{"", "note", "другая ☂"}).Draw(rt, "note")
-				}
-				b.plan(t, cell, minutes, note)
-				confirm()
-			},
-			"break": func(rt *rapid.T) {
-				f := sandboxtest.Fault{
-					Match: sandboxtest.Match{Method: rapid.SampledFrom([]string{"POST", "POST", "PATCH", "DELETE", "GET"}).Draw(rt, "method"), Path: entriesPath},
-					Fault: rapid.SampledFrom(faults).Draw(rt, "fault"), Times: rapid.IntRange(1, 2).Draw(rt, "times"),
-					Status: rapid.SampledFrom([]int{500, 503, 408}).Draw(rt, "status"),
-				}
-				if f.Fault == sandbox.FaultStatus && rapid.Bool().Draw(rt, "limit") {
-					f.Status, f.RetryAfter = http.StatusTooManyRequests, 1 // never of what was applied
-				}
-				b.sandbox.Fault(t, f)
-			},
-			"drain": func(rt *rapid.T) {
-				b.lives(t, rapid.SampledFrom(steps).Draw(rt, "dies"), rapid.IntRange(0, 2).Draw(rt, "after"))
-			},
-			"wait": func(*rapid.T) { b.later(t) },
-		}
-		rt.Repeat(actions)
+		w := &world{bench: b, t: t, rt: rt, cells: []ledger.CellID{b.cell(0, 0), b.cell(0, 1), b.cell(1, 1), b.cell(2, 2)}}
+		w.begin()
+		rt.Repeat(w.actions())
+		w.heals()
+		w.allOver()
+		w.shownAsHeld()
+		w.explained()
 
-		b.sandbox.ClearFaults(t)
-		heal := func() {
-			for range 20 {
-				b.later(t)
-				b.lives(t, "", 0)
-				open := 0
-				for _, w := range b.writes(t) {
-					if !w.State.Finished() {
-						open++
-					}
-				}
-				if open == 0 {
-					return
-				}
+		// Now the user answers what is left to answer, and sends the rest.
+		for _, cell := range w.cells {
+			if rapid.Bool().Draw(rt, "take") {
+				w.takes(cell)
 			}
+		}
+		for range 5 {
+			n := w.sends(true)
+			w.heals()
+			if n == 0 {
+				break
+			}
+		}
+		w.allOver()
+		w.shownAsHeld()
+		w.explained()
+		for _, line := range w.weekPlan().PushLines(nil, w.week.End()) {
+			if line.Action != ledger.LineSkip {
+				rt.Errorf("left to send: %+v", line)
+			}
+		}
+		if rt.Failed() {
 			b.tell(t, b.writes(t))
-			rt.Fatalf("writes that do not end")
-		}
-		heal()
-		for _, w := range b.writes(t) {
-			if w.State != ledger.Done && w.State != ledger.Superseded {
-				rt.Errorf("write %d ended %s: %s", w.ID, w.State, story(w))
-			}
-		}
-		for reference, list := range b.entries(t) {
-			if len(list) != 1 {
-				rt.Errorf("%d entries carry %s", len(list), reference)
-			}
-		}
-		confirm()
-		heal()
-		for _, problem := range b.notAsPlanned(t) {
-			rt.Error(problem)
-		}
-		if n := confirm(); n != 0 {
-			rt.Errorf("%d lines are left to send", n)
 		}
 	})
+}
+
+// allOver checks that each write has ended as it may.
+func (w *world) allOver() {
+	for _, r := range w.writes(w.t) {
+		switch r.State {
+		case ledger.Done, ledger.Superseded, ledger.Conflict, ledger.Dropped:
+		default:
+			w.rt.Errorf("write %d (%s) ended %s: %s", r.ID, r.Op, r.State, story(r))
+		}
+	}
+}
+
+// shownAsHeld compares each cell of the week with Harvest, and each entry with
+// the ledger.
+func (w *world) shownAsHeld() {
+	type cell struct {
+		project, task int64
+		date          string
+	}
+	held, references := map[cell]planner.Hours{}, map[string]int{}
+	for _, e := range w.harvestHas() {
+		held[cell{e.Project.ID, e.Task.ID, e.SpentDate}] += planner.Hours(e.Hours.Shift(2).IntPart())
+		if e.ExternalReference != nil && e.ExternalReference.GroupID == ledger.ReferenceGroup {
+			references[e.ExternalReference.ID]++
+		}
+	}
+	shown := map[cell]planner.Hours{}
+	for _, row := range w.weekPlan().Rows {
+		var id cell
+		err := w.pool.QueryRow(w.t.Context(), "select p.harvest_id, t.harvest_id from projects p, tasks t where p.id = $1 and t.id = $2",
+			row.ID.ProjectID, row.ID.TaskID).Scan(&id.project, &id.task)
+		if err != nil {
+			w.rt.Fatal(err)
+		}
+		for i, c := range row.Cells {
+			if id.date = w.week.Day(i).String(); c.Tracked() != 0 {
+				shown[id] = c.Tracked()
+			}
+		}
+	}
+	if !maps.Equal(held, shown) {
+		w.rt.Errorf("Harvest holds %v, the week shows %v", held, shown)
+	}
+	for reference, n := range references {
+		known := 0
+		err := w.pool.QueryRow(w.t.Context(), "select count(*) from writes where reference = $1", reference).Scan(&known)
+		if err != nil || known == 0 || n != 1 {
+			w.rt.Errorf("%d entries carry %s, of which %d writes tell (%v)", n, reference, known, err)
+		}
+	}
+}
+
+// explained checks that the histories leave no gap: of the plan, that each change
+// of a cell starts from the one before and the last one is what is shown; of the
+// ledger, that each end has its reason.
+func (w *world) explained() {
+	gaps := 0
+	err := w.pool.QueryRow(w.t.Context(), `
+		with told as (
+			select *, lag(minutes_after, 1, 0) over cell as minutes_was, lag(note_after, 1, '') over cell as note_was, lead(id) over cell as later
+			from plan_events window cell as (partition by project_id, task_id, date order by id)
+		)
+		select count(*) from told e
+		full join cells c using (user_id, project_id, task_id, date)
+		where e.id is null
+		   or (e.minutes_before, e.note_before) is distinct from (e.minutes_was, e.note_was)
+		   or e.later is null and (e.minutes_after, e.note_after) is distinct from (coalesce(c.minutes, 0), coalesce(c.note, ''))`).Scan(&gaps)
+	if err != nil || gaps != 0 {
+		w.rt.Errorf("%d gaps in the history of the plan, %v", gaps, err)
+	}
+	reasons := map[ledger.State][]ledger.OutcomeKind{
+		ledger.Done:    {ledger.OutcomeApplied, ledger.OutcomeMerged, ledger.OutcomeFound, ledger.OutcomeGone},
+		ledger.Dropped: {ledger.OutcomeByPerson},
+	}
+	for _, r := range w.writes(w.t) {
+		wanted, ok := reasons[r.State]
+		if ok && !slices.ContainsFunc(r.Attempts, func(a ledger.Attempt) bool { return slices.Contains(wanted, a.Outcome) }) {
+			w.rt.Errorf("write %d is %s without a reason: %s", r.ID, r.State, strings.TrimSpace(story(r)))
+		}
+	}
 }
