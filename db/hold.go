@@ -18,8 +18,9 @@ import (
 // run that began under the hold shows what Harvest has; when it ends well, the
 // entries that carry a reference of ours are made known again, and the hold ends.
 
-// Hold holds all connections and returns how many there are. Whoever puts the
-// database back to an earlier state calls it before anything is sent.
+// Hold holds all connections, also those that are not in use, and returns how
+// many there are. Whoever puts the database back to an earlier state calls it
+// before anything is sent. Who is sending is fenced off.
 func (s *Store) Hold(ctx context.Context) (connections int, err error) {
 	n, err := s.q.ConnectionsHold(ctx)
 	if err != nil {

@@ -82,7 +82,9 @@ func TestHold(t *testing.T) {
 	if err := box.Begin(t.Context(), w); !errors.Is(err, ledger.ErrFenced) {
 		t.Errorf("begin under the hold: %v", err)
 	}
-	none(t, box)
+	if _, _, err := box.Next(t.Context()); !errors.Is(err, ledger.ErrFenced) {
+		t.Errorf("next under the hold: %v", err)
+	}
 	if _, more, err := box.Release(t.Context()); err != nil || more {
 		t.Errorf("release: more %t, %v", more, err)
 	}

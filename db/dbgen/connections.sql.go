@@ -270,13 +270,15 @@ func (q *Queries) Connections(ctx context.Context) ([]ConnectionsRow, error) {
 }
 
 const ConnectionsHold = `-- name: ConnectionsHold :execrows
-update harvest_connections c set held_since = clock_timestamp()
+update harvest_connections c set held_since = clock_timestamp(), lease = null, lease_until = null
 from (select id from harvest_connections order by id for update) l
 where c.id = l.id
 `
 
-// Nothing is sent from now on. Runs that are being started are waited for, so
-// that none of them began later than the hold without having seen it.
+// Nothing is sent from now on, and who was at it records nothing more. Runs that
+// are being started are waited for, so that none of them began later than the
+// hold without having seen it. Connections that are not in use are held too:
+// they may have writes that wait for a reconnection.
 func (q *Queries) ConnectionsHold(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, ConnectionsHold)
 	if err != nil {

@@ -536,7 +536,7 @@ func (q *Queries) WriteAttempts(ctx context.Context, writeIds []int64) ([]WriteA
 const WriteBegin = `-- name: WriteBegin :execrows
 with fence as (
     update harvest_connections c set lease_until = clock_timestamp() + $3::interval
-    where c.id = $4 and c.lease = $5 and c.lease_until > clock_timestamp() and c.state = 'ok' and c.held_since is null
+    where c.id = $4 and c.lease = $5 and c.lease_until > clock_timestamp() and c.state = 'ok'
     returning c.id
 )
 update writes w
@@ -627,7 +627,7 @@ select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.l
        p.spent_date, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
 from writes w
 join pushed_entries p on p.id = w.pushed_entry_id
-join harvest_connections c on c.id = w.connection_id and c.lease = $1 and c.state = 'ok' and c.held_since is null
+join harvest_connections c on c.id = w.connection_id and c.lease = $1 and c.state = 'ok'
 where w.connection_id = $2 and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and w.not_before <= clock_timestamp()
   and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id

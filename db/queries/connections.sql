@@ -82,10 +82,12 @@ where c.state = 'ok'
 -- name: ConnectionAnySealed :one
 select id from harvest_connections where state = 'ok' and credentials is not null order by id limit 1;
 
--- Nothing is sent from now on. Runs that are being started are waited for, so
--- that none of them began later than the hold without having seen it.
+-- Nothing is sent from now on, and who was at it records nothing more. Runs that
+-- are being started are waited for, so that none of them began later than the
+-- hold without having seen it. Connections that are not in use are held too:
+-- they may have writes that wait for a reconnection.
 -- name: ConnectionsHold :execrows
-update harvest_connections c set held_since = clock_timestamp()
+update harvest_connections c set held_since = clock_timestamp(), lease = null, lease_until = null
 from (select id from harvest_connections order by id for update) l
 where c.id = l.id;
 
