@@ -20,7 +20,9 @@ type commandLine struct {
 	Serve   serveConfig   `cmd:"" default:"withargs" help:"Serve pages and work jobs (the default)."`
 	Sandbox sandboxConfig `cmd:"" help:"Run the stand-in Harvest alone."`
 	Migrate migrateConfig `cmd:"" help:"Bring the database to the newest schema, and stop."`
-	Admin   adminConfig   `cmd:"" help:"Manage accounts from the shell."`
+	Admin   adminConfig   `cmd:"" help:"Manage accounts from the shell, and hold what is to be sent."`
+	Backup  backupConfig  `cmd:"" help:"Save everything in one file, the secret key included. Also while furrow runs."`
+	Restore restoreConfig `cmd:"" help:"Bring a saved file into an empty database. Nothing is sent before Harvest has been compared."`
 	Version versionConfig `cmd:"" help:"Print the versions of furrow, Go and the PostgreSQL in use."`
 }
 
@@ -30,20 +32,34 @@ type databaseConfig struct {
 	DataDir     string `name:"data-dir" env:"FURROW_DATA_DIR" placeholder:"DIR" help:"Directory of the private PostgreSQL and the secret key. Default: $$XDG_DATA_HOME/furrow, or ~/.local/share/furrow."`
 }
 
-type serveConfig struct {
+// keyConfig is what commands that need the secret key as well take.
+type keyConfig struct {
 	databaseConfig
 
-	Role          string   `enum:"all,web,worker" default:"all" env:"FURROW_ROLE" help:"What this process does: web serves pages and never talks to Harvest except to verify credentials, worker works jobs, all does both."`
-	Listen        string   `default:"127.0.0.1:8080" env:"FURROW_LISTEN" placeholder:"ADDRESS" help:"Address to serve on, host:port (${default})."`
-	PublicURL     string   `name:"public-url" env:"FURROW_PUBLIC_URL" placeholder:"URL" help:"Where people reach the program. With https, cookies are Secure and HSTS is on. Default: http:// and the address to serve on."`
-	SecretKeyFile string   `name:"secret-key-file" env:"FURROW_SECRET_KEY_FILE" placeholder:"FILE" help:"32 random bytes that encrypt Harvest tokens. Made at the first start. Default: secret.key in the data directory."`
-	HarvestURL    string   `name:"harvest-url" env:"FURROW_HARVEST_URL" placeholder:"URL" help:"Address of Harvest's API, https or loopback. Default: the real one."`
-	HarvestIDURL  string   `name:"harvest-id-url" env:"FURROW_HARVEST_ID_URL" placeholder:"URL" help:"Address of Harvest ID, https or loopback. Default: the real one."`
-	ClientID      string   `name:"harvest-client-id" env:"FURROW_HARVEST_CLIENT_ID" placeholder:"ID" help:"Client ID of this installation at Harvest ID, for connecting by logging in there. Empty: personal access tokens only."`
-	ClientSecret  string   `name:"harvest-client-secret-file" env:"FURROW_HARVEST_CLIENT_SECRET_FILE" placeholder:"FILE" help:"File that holds the client secret."`
-	Contact       string   `env:"FURROW_CONTACT" placeholder:"ADDRESS" help:"E-mail or web address of who runs this, told to Harvest in the User-Agent. Default: the public URL."`
-	Sandbox       bool     `env:"FURROW_SANDBOX" help:"Run a stand-in Harvest inside the process, and use it instead of the real one."`
-	Proxies       []string `name:"trusted-proxies" env:"FURROW_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Networks of reverse proxies whose X-Forwarded-For is believed."`
+	SecretKeyFile string `name:"secret-key-file" env:"FURROW_SECRET_KEY_FILE" placeholder:"FILE" help:"32 random bytes that encrypt Harvest tokens. Made at the first start. Default: secret.key in the data directory."`
+}
+
+// keyFile is where the secret key is, once the data directory is resolved.
+func (c *keyConfig) keyFile() string {
+	if c.SecretKeyFile != "" {
+		return c.SecretKeyFile
+	}
+	return filepath.Join(c.DataDir, "secret.key")
+}
+
+type serveConfig struct {
+	keyConfig
+
+	Role         string   `enum:"all,web,worker" default:"all" env:"FURROW_ROLE" help:"What this process does: web serves pages and never talks to Harvest except to verify credentials, worker works jobs, all does both."`
+	Listen       string   `default:"127.0.0.1:8080" env:"FURROW_LISTEN" placeholder:"ADDRESS" help:"Address to serve on, host:port (${default})."`
+	PublicURL    string   `name:"public-url" env:"FURROW_PUBLIC_URL" placeholder:"URL" help:"Where people reach the program. With https, cookies are Secure and HSTS is on. Default: http:// and the address to serve on."`
+	HarvestURL   string   `name:"harvest-url" env:"FURROW_HARVEST_URL" placeholder:"URL" help:"Address of Harvest's API, https or loopback. Default: the real one."`
+	HarvestIDURL string   `name:"harvest-id-url" env:"FURROW_HARVEST_ID_URL" placeholder:"URL" help:"Address of Harvest ID, https or loopback. Default: the real one."`
+	ClientID     string   `name:"harvest-client-id" env:"FURROW_HARVEST_CLIENT_ID" placeholder:"ID" help:"Client ID of this installation at Harvest ID, for connecting by logging in there. Empty: personal access tokens only."`
+	ClientSecret string   `name:"harvest-client-secret-file" env:"FURROW_HARVEST_CLIENT_SECRET_FILE" placeholder:"FILE" help:"File that holds the client secret."`
+	Contact      string   `env:"FURROW_CONTACT" placeholder:"ADDRESS" help:"E-mail or web address of who runs this, told to Harvest in the User-Agent. Default: the public URL."`
+	Sandbox      bool     `env:"FURROW_SANDBOX" help:"Run a stand-in Harvest inside the process, and use it instead of the real one."`
+	Proxies      []string `name:"trusted-proxies" env:"FURROW_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Networks of reverse proxies whose X-Forwarded-For is believed."`
 }
 
 type sandboxConfig struct {
@@ -61,6 +77,7 @@ type migrateConfig struct {
 type adminConfig struct {
 	Create        adminCreate        `cmd:"" help:"Make an account. The password is read from the terminal or standard input."`
 	Promote       adminPromote       `cmd:"" help:"Make somebody an admin."`
+	Hold          adminHold          `cmd:"" help:"Send nothing to Harvest before it has been compared with the database. For after a failover to a standby that may have missed the last moments."`
 	ResetPassword adminResetPassword `cmd:"" help:"Give somebody a new password, read from the terminal or standard input, and log them out everywhere."`
 }
 
@@ -81,6 +98,22 @@ type adminResetPassword struct {
 	databaseConfig
 
 	Email string `arg:"" help:"E-mail address of the account."`
+}
+
+type adminHold struct {
+	databaseConfig
+}
+
+type backupConfig struct {
+	keyConfig
+
+	File string `arg:"" help:"Where to save it. It holds the key to the Harvest tokens, so keep it as a secret; only you may read it. A file that is there already is replaced when the new one is complete."`
+}
+
+type restoreConfig struct {
+	keyConfig
+
+	File string `arg:"" help:"What furrow backup saved. It is looked at as a whole first. The secret key in it goes to the secret key file, where no other may be. Stop furrow serve before, and start it after."`
 }
 
 type versionConfig struct {

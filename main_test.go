@@ -145,7 +145,7 @@ func TestPublicURL(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"sandbox", "--help"}, {"migrate", "--help"}, {"admin", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"sandbox", "--help"}, {"migrate", "--help"}, {"admin", "--help"}, {"backup", "--help"}, {"restore", "--help"}} {
 		var stdout, stderr bytes.Buffer
 		if err := run(t.Context(), args, func(string) string { return "" }, strings.NewReader(""), &stdout, &stderr); err != nil {
 			t.Errorf("%v: %v", args, err)
@@ -173,6 +173,7 @@ func TestAdmin(t *testing.T) {
 		{"again", []string{"create", "ida@example.com"}, "a long password\n", "", "already"},
 		{"promote nobody", []string{"promote", "jo@example.com"}, "", "", "no account"},
 		{"promote", []string{"promote", "ida@example.com"}, "", "is an admin now", ""},
+		{"hold", []string{"hold"}, "", "Nothing is sent for 0 connections", ""},
 		{"reset", []string{"reset-password", "ida@example.com"}, "another long password", "new password", ""},
 	}
 	for _, tt := range tests {

@@ -155,15 +155,8 @@ func (c *serveConfig) assemble(ctx context.Context, env *environment, served ser
 // readTimeout ends one call that reads: within the lease of a drain.
 const readTimeout = 15 * time.Second
 
-func (c *serveConfig) secretKeyFile() string {
-	if c.SecretKeyFile != "" {
-		return c.SecretKeyFile
-	}
-	return filepath.Join(c.DataDir, "secret.key")
-}
-
 func (c *serveConfig) sealer() (*db.Sealer, error) {
-	key, err := db.LoadSecretKey(c.secretKeyFile())
+	key, err := db.LoadSecretKey(c.keyFile())
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +166,7 @@ func (c *serveConfig) sealer() (*db.Sealer, error) {
 func (c *serveConfig) openStore(ctx context.Context, pool *pgxpool.Pool, sealer *db.Sealer) (*db.Store, error) {
 	store := db.NewStore(pool, sealer)
 	if err := store.CheckSecretKey(ctx); errors.Is(err, db.ErrWrongKey) {
-		return nil, fmt.Errorf("the secret key in %s is not the one that the stored Harvest tokens were encrypted with; put the right file back, or set --secret-key-file", c.secretKeyFile())
+		return nil, fmt.Errorf("the secret key in %s is not the one that the stored Harvest tokens were encrypted with; put the right file back, or set --secret-key-file", c.keyFile())
 	} else if err != nil {
 		return nil, err
 	}

@@ -134,6 +134,15 @@ func MigrationFiles() fs.FS { return migrations }
 // Processes that start at the same time wait for each other under a lock of
 // the database. Running it again changes nothing.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
+	return migrate(ctx, pool, func(provider *goose.Provider) error {
+		_, err := provider.Up(ctx)
+		return err
+	})
+}
+
+// migrate brings the queue's tables to their newest version, and ours to the one
+// that up chooses.
+func migrate(ctx context.Context, pool *pgxpool.Pool, up func(*goose.Provider) error) error {
 	river, err := rivermigrate.New(riverpgxv5.New(pool), nil)
 	if err != nil {
 		return fmt.Errorf("prepare the queue's migrations: %w", err)
@@ -151,7 +160,7 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	if err != nil {
 		return fmt.Errorf("migrate the queue: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if err := up(provider); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil

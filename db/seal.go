@@ -91,17 +91,26 @@ func LoadSecretKey(file string) ([]byte, error) {
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("make a secret key: %w", err)
 	}
-	// O_EXCL: two programs that start at once must not each use a key of their own.
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	err = StoreSecretKey(file, key)
 	if errors.Is(err, os.ErrExist) {
 		return LoadSecretKey(file)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("store the secret key: %w", err)
+		return nil, err
+	}
+	return key, nil
+}
+
+// StoreSecretKey makes the file with the key in it. [os.ErrExist]: there is one.
+func StoreSecretKey(file string, key []byte) error {
+	// O_EXCL: two programs that start at once must not each use a key of their own.
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("store the secret key: %w", err)
 	}
 	_, writeErr := f.Write(key)
 	if err := errors.Join(writeErr, f.Sync(), f.Close()); err != nil {
-		return nil, fmt.Errorf("store the secret key: %w", err)
+		return fmt.Errorf("store the secret key: %w", err)
 	}
-	return key, nil
+	return nil
 }

@@ -64,6 +64,18 @@ func New(tb testing.TB) *pgxpool.Pool {
 // URL makes a fresh database like [New] and returns its address.
 func URL(tb testing.TB) string {
 	tb.Helper()
+	return makeDatabase(tb, ensureTemplate)
+}
+
+// EmptyURL is [URL] of a database that nobody has migrated.
+func EmptyURL(tb testing.TB) string {
+	tb.Helper()
+	return makeDatabase(tb, func(context.Context, string) (string, error) { return "template0", nil })
+}
+
+// makeDatabase clones what template returns the name of.
+func makeDatabase(tb testing.TB, template func(ctx context.Context, server string) (string, error)) string {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), setupTimeout)
 	defer cancel()
 
@@ -76,12 +88,12 @@ func URL(tb testing.TB) string {
 		tb.Cleanup(release)
 		server = url
 	}
-	template, err := ensureTemplate(ctx, server)
+	from, err := template(ctx, server)
 	if err != nil {
 		tb.Fatalf("build the template database: %v", err)
 	}
 	name := "furrow_test_" + strings.ToLower(rand.Text()[:12])
-	if err := createFrom(ctx, server, name, template); err != nil {
+	if err := createFrom(ctx, server, name, from); err != nil {
 		tb.Fatalf("clone the template database: %v", err)
 	}
 	address, err := withDatabase(server, name)
