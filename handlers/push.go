@@ -109,8 +109,11 @@ func (b *weekBuilder) pushStart(line ledger.Line, typed *pushForm) *views.PushSt
 	if !line.Start.IsZero() {
 		start.Times = line.Start.Format(clock) + "–" + line.End().Format(clock)
 	}
-	if typed != nil && typed.Has(start.Name) {
-		start.Value, start.Error = typed.Get(start.Name), typed.errs[start.Name]
+	if typed != nil {
+		start.Error = typed.errs[start.Name]
+		if typed.Has(start.Name) {
+			start.Value = typed.Get(start.Name)
+		}
 	}
 	return start
 }
