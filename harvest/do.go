@@ -35,7 +35,7 @@ const (
 	quickBudget  = 2 * time.Second
 	// untrustedWait is how long a Harvest whose certificate is not good is left alone.
 	untrustedWait = time.Minute
-	// maxPause is the longest wait for our own pace that a GET sits out.
+	// maxPause is the longest wait for our own pace that a call sits out.
 	maxPause = 2 * time.Second
 )
 
@@ -199,9 +199,9 @@ func (c *Client) try(ctx context.Context, what call) error {
 	return last
 }
 
-// admit asks the gate. A GET sits out a short wait for our own pace, so that a
-// listing is slowed down instead of torn; writes never wait, because their
-// callers have just checked how long they may take.
+// admit asks the gate. A short wait for our own pace is sat out, so that a
+// listing is slowed down instead of torn, and a write goes out behind the look
+// before it. The time counts as that of the call: ctx ends when it must be over.
 func (c *Client) admit(ctx context.Context, what call) (ledger.GatePass, error) {
 	if c.h.gate == nil || c.credentials.ConnectionID == 0 {
 		return ledger.GatePass{}, nil
@@ -218,7 +218,7 @@ func (c *Client) admit(ctx context.Context, what call) (ledger.GatePass, error) 
 			return ledger.GatePass{}, fmt.Errorf("%w: ask the gate: %w", failed, err)
 		}
 		paused += wait.Wait
-		if what.write() || wait.Why != ledger.WaitLimit || paused > maxPause {
+		if wait.Why != ledger.WaitLimit || paused > maxPause {
 			return ledger.GatePass{}, err
 		}
 		timer := time.NewTimer(wait.Wait)

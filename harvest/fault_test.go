@@ -492,6 +492,11 @@ func TestGate(t *testing.T) {
 		if _, err := b.client.Assignments(t.Context()); err != nil {
 			t.Errorf("a read does not sit out the pace: %v", err)
 		}
+		entry := b.freshEntry(t)
+		gate.refuse = []error{pace, pace}
+		if _, err := b.client.CreateEntry(t.Context(), entry, "r", ""); err != nil {
+			t.Errorf("a write does not sit out the pace: %v", err)
+		}
 		for _, refusal := range []error{slow, broken} {
 			gate.refuse = []error{refusal}
 			if _, err := b.client.Assignments(t.Context()); !errors.Is(err, refusal) {
@@ -499,7 +504,7 @@ func TestGate(t *testing.T) {
 			}
 		}
 		sent := b.count(t, sandboxtest.Match{})
-		for _, refusal := range []error{pace, slow, broken} {
+		for _, refusal := range []error{slow, broken} {
 			gate.refuse = []error{refusal}
 			if _, err := b.client.CreateEntry(t.Context(), someEntry(), "r", ""); !errors.Is(err, refusal) {
 				t.Errorf("error %v, want %v", err, refusal)
