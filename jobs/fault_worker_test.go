@@ -4,16 +4,19 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"furrow/db"
 	"furrow/harvest/sandbox"
 	"furrow/harvest/sandbox/sandboxtest"
 	"furrow/jobs"
 	"furrow/ledger"
+	"furrow/planner"
 )
 
 // tampered is a Harvest whose calls for a change do something besides.
@@ -206,6 +209,86 @@ func TestFault66EditedMeanwhile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFault67BulkPush: while one user pushes 500 entries at the pace that
+// Harvest allows, another one's pushes go out at once.
+func TestFault67BulkPush(t *testing.T) {
+	t.Parallel()
+	const bulk, clicks, most = 500, 20, 3 * time.Second
+	b := setUp(t, benchOptions{gate: true})
+	b.sandbox.Switch(t, map[string]any{"limits": map[string]any{"general": 100}})
+	jonas := b.colleague(t)
+	first := b.week
+	var weeks []planner.Week
+	for planned := 0; planned < bulk; b.week = planner.WeekOf(b.week.Start.AddDays(7), time.Monday) {
+		weeks = append(weeks, b.week)
+		err := b.store.InTx(t.Context(), func(tx *db.Tx) error {
+			minutes := planner.Minutes(15)
+			for i := range min(len(b.rows)*planner.DaysInWeek, bulk-planned) {
+				edit := db.CellEdit{Cell: b.cell(i/planner.DaysInWeek, i%planner.DaysInWeek), Planned: &minutes, MutationID: rand.Text()}
+				if _, err := tx.EditCell(t.Context(), b.userID, edit); err != nil {
+					return err
+				}
+				planned++
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.confirm(t, nil)
+	}
+	b.week = first
+	stop := b.run(t, b.work())
+
+	var took []time.Duration
+	for i := range clicks {
+		jonas.plan(t, jonas.cell(i%len(jonas.rows), i/len(jonas.rows)), 30, "")
+		clicked := time.Now()
+		if n := jonas.confirm(t, nil); n != 1 {
+			t.Fatalf("%d lines", n)
+		}
+		waitFor(t, "the colleague's push", func() bool { return jonas.last(t).State == ledger.Done })
+		took = append(took, time.Since(clicked))
+	}
+	slices.Sort(took)
+	if p95 := took[clicks*95/100-1]; p95 > most {
+		t.Errorf("95 of 100 pushes beside it took %v, want at most %v: %v", p95, most, took)
+	}
+	counts, err := b.store.CountWrites(t.Context(), db.WriteFilter{UserID: b.userID})
+	if err != nil || counts.ByState[ledger.Done] == 0 || counts.ByState[ledger.Done] == bulk {
+		t.Errorf("meanwhile %v, %v", counts, err)
+	}
+	for _, r := range b.sandbox.Requests(t) {
+		if r.Status == http.StatusTooManyRequests {
+			t.Errorf("Harvest had to stop us: %+v", r)
+		}
+	}
+
+	var refused int
+	if err := b.pool.QueryRow(t.Context(), "select count(*) from write_attempts where outcome = 'wait'").Scan(&refused); err != nil || refused != 0 {
+		t.Errorf("%d writes were on their way and then had to wait, %v", refused, err)
+	}
+
+	// The rest would take two minutes at that pace.
+	stop()
+	b.sandbox.Switch(t, map[string]any{"limits": map[string]any{"general": 0}})
+	if _, err := b.pool.Exec(t.Context(), "update api_gates set step = '0', tat = '-infinity'"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the rest", func() bool {
+		b.drain(t)
+		counts, err := b.store.CountWrites(t.Context(), db.WriteFilter{UserID: b.userID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return counts.ByState[ledger.Done] == bulk
+	})
+	for _, b.week = range weeks {
+		b.exactlyAsPlanned(t)
+	}
+	jonas.exactlyAsPlanned(t)
 }
 
 // TestFault68RetriesAllMeanwhile: an admin who keeps asking for everything to be

@@ -203,16 +203,26 @@ func setUp(t *testing.T, o benchOptions) *bench {
 		b.pool.Close()
 		b.harvest.Close()
 	})
-	b.userID, err = b.store.CreateUser(ctx, "ida@example.com", "hash", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.connect(t)
 	b.bell, err = jobs.New(b.pool, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.week = planner.WeekOf(planner.DateOf(time.Now()), time.Monday)
+	b.join(t, "ida@example.com")
+	b.sandbox.ForgetRequests(t)
+	return b
+}
 
+// join makes the user, and connects them.
+func (b *bench) join(t *testing.T, email string) {
+	t.Helper()
+	ctx := t.Context()
+	var err error
+	b.userID, err = b.store.CreateUser(ctx, email, "hash", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.connect(t)
 	direct, err := harvest.New(harvest.Config{BaseURL: b.sandbox.URL, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -227,16 +237,23 @@ func setUp(t *testing.T, o benchOptions) *bench {
 	if err := mirror.SaveAssignments(ctx, assignments); err != nil {
 		t.Fatal(err)
 	}
-	b.week = planner.WeekOf(planner.DateOf(time.Now()), time.Monday)
 	_, list, err := b.store.WeekPage(ctx, b.userID, b.week)
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.rows = nil
 	for _, a := range list {
 		b.rows = append(b.rows, a.ID)
 	}
-	b.sandbox.ForgetRequests(t)
-	return b
+}
+
+// colleague is Jonas beside Ida: the same program, database and Harvest.
+func (b *bench) colleague(t *testing.T) *bench {
+	t.Helper()
+	c := *b
+	c.token, c.harvestUser = sandboxtest.MemberToken, sandboxtest.MemberUserID
+	c.join(t, "jonas@example.com")
+	return &c
 }
 
 // connect stores the token, as if it had just been entered.
@@ -404,7 +421,7 @@ func story(w db.WriteRecord) string {
 	return strings.Join(parts, ", ")
 }
 
-// entries are the sandbox's entries of the week that carry a reference of ours.
+// entries are the user's entries of the week that carry a reference of ours.
 func (b *bench) entries(t *testing.T) map[string][]sandboxtest.TimeEntry {
 	t.Helper()
 	found := map[string][]sandboxtest.TimeEntry{}
@@ -413,7 +430,7 @@ func (b *bench) entries(t *testing.T) map[string][]sandboxtest.TimeEntry {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.ExternalReference != nil && e.ExternalReference.GroupID == ledger.ReferenceGroup && b.week.Contains(date) {
+		if e.User.ID == b.harvestUser && e.ExternalReference != nil && e.ExternalReference.GroupID == ledger.ReferenceGroup && b.week.Contains(date) {
 			found[e.ExternalReference.ID] = append(found[e.ExternalReference.ID], e)
 		}
 	}
