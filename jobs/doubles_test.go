@@ -9,18 +9,17 @@ import (
 	"furrow/ledger"
 )
 
-// doubled is a bench with one entry that Harvest has twice: the first request
-// was carried out long after it had been given up and sent again.
-func doubled(t *testing.T) *bench {
+// doubled is a bench with one entry that Harvest has twice, by a fault of the
+// create.
+func doubled(t *testing.T, kind string) *bench {
 	t.Helper()
 	b := setUp(t, benchOptions{})
 	b.plan(t, b.cell(0, 1), 75, "late")
-	const late = 4 * time.Second
-	b.fault(t, "POST", entriesPath, sandbox.FaultApplyLate, 1, func(f *sandboxtest.Fault) { f.DelayMS = int(late.Milliseconds()) })
+	b.fault(t, "POST", entriesPath, kind, 1, func(f *sandboxtest.Fault) { f.DelayMS = 8000 })
 	b.confirm(t, nil)
 	b.run(t, b.work())
 	b.settled(t, ledger.Done)
-	waitFor(t, "the late entry", func() bool { return len(b.ofCell(t)) == 2 })
+	waitFor(t, "the second entry", func() bool { return len(b.ofCell(t)) == 2 })
 	return b
 }
 
@@ -33,11 +32,16 @@ func (b *bench) ofCell(t *testing.T) []sandboxtest.TimeEntry {
 	return nil
 }
 
-// TestDouble: what was booked twice is seen by the next pull, and the one that
-// the ledger does not know is removed. It is told in the ledger and audited.
-func TestDouble(t *testing.T) {
+// TestFault08AppliedAfterTheLook: Harvest carries out a request long after it was
+// given up, looked for twice and sent again. What was booked twice is seen by
+// the next pull, and the one that the ledger does not know is removed. It is told
+// in the ledger and audited.
+func TestFault08AppliedAfterTheLook(t *testing.T) {
 	t.Parallel()
-	b := doubled(t)
+	b := doubled(t, sandbox.FaultApplyLate)
+	if got := story(b.last(t)); got != storyResent {
+		t.Errorf("history %q, want %q", got, storyResent)
+	}
 	kept := b.last(t).RemoteID
 	b.pulled(t)
 	waitFor(t, "the end of the double", func() bool { return len(b.ofCell(t)) == 1 })
@@ -73,7 +77,7 @@ func TestDoubleTouched(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			b := doubled(t)
+			b := doubled(t, sandbox.FaultApplyTwice)
 			kept := b.last(t).RemoteID
 			touch := func() {
 				for _, e := range b.ofCell(t) {
@@ -106,7 +110,7 @@ func TestDoubleTouched(t *testing.T) {
 // has come, the double is all there is, and stays.
 func TestDoubleKept(t *testing.T) {
 	t.Parallel()
-	b := doubled(t)
+	b := doubled(t, sandbox.FaultApplyTwice)
 	kept := b.last(t).RemoteID
 	b.fault(t, "GET", entriesPath+"/", sandbox.FaultStatus, 0, func(f *sandboxtest.Fault) { f.Status = 500 })
 	b.pulled(t)
