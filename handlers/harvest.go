@@ -319,7 +319,7 @@ func takenOver(a ledger.Account, chosen db.Preferences) []views.Setting {
 		clock = "12 hours, 2:30 pm"
 	}
 	if a.TimestampTimers {
-		tracking = "start and end times, so Furrow cannot send there"
+		tracking = "start and end times"
 	}
 	zone := strings.ReplaceAll(a.TimeZone, "_", " ")
 	if chosen.TimeZone != "" && chosen.TimeZone != a.TimeZone {
