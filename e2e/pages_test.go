@@ -73,6 +73,8 @@ func TestCSP(t *testing.T) {
 	}
 	policyOf(t, ida, "/nothing/here", http.StatusNotFound)
 	policyOf(t, ida, "/sync/status?week=2031-01-06", http.StatusOK)
+	policyOf(t, ida, "/ledger/live", http.StatusOK)
+	policyOf(t, ida, "/ledger.csv", http.StatusOK)
 
 	p.open("/settings")
 	p.fill("Name of a new token", "script")

@@ -10,12 +10,18 @@ import (
 	"furrow/harvest/sandbox/sandboxtest"
 )
 
-// polls waits until a tab was answered n more polls.
+// polls waits until a tab was answered n more polls of a week.
 func (p *page) polls(n int) {
+	p.tb.Helper()
+	p.pollsOf("/sync/status", n)
+}
+
+// pollsOf waits until a tab was answered n more polls of an address.
+func (p *page) pollsOf(address string, n int) {
 	p.tb.Helper()
 	done := func() int {
 		count := 0
-		for _, r := range p.asked("/sync/status") {
+		for _, r := range p.asked(address) {
 			if r.done {
 				count++
 			}

@@ -64,7 +64,7 @@
     ctx.request.body = body;
   });
   // What a reader has opened stays open when a poll changes it.
-  on("htmx:before:morph:attr", (e) => e.detail.attrName === "open" && e.preventDefault());
+  globalThis.htmx?.config.morphIgnore.push("open");
   // Filters that are not set stay out of the address.
   on("formdata", (e) => {
     if (e.target.method !== "get") return;
