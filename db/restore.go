@@ -142,6 +142,9 @@ func (b *BackupFile) walk(f func(name string, content io.Reader) error) error {
 		return ErrNotBackup
 	}
 	if err := checkFormat(members); err != nil {
+		if _, damage := io.Copy(io.Discard, zipped); damage != nil {
+			return unreadable(damage) // so the number may be another one
+		}
 		return err
 	}
 	for {
