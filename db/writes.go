@@ -37,6 +37,8 @@ type WriteRecord struct {
 	Message               string // Harvest's own words
 	CreatedAt             time.Time
 	FinishedAt            time.Time
+	Before                *ledger.Entry    // what Harvest had when it was sent last; nil: nothing, or not known
+	After                 *ledger.Entry    // what Harvest was seen to have since; nil: nothing, or not known
 	Attempts              []ledger.Attempt // oldest first
 }
 
@@ -121,7 +123,7 @@ func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error
 			Sendings: int(r.Attempts), NotBefore: r.NotBefore, Reason: r.ErrorReason, Status: int(r.ErrorStatus), Message: r.ErrorMessage,
 			CreatedAt: r.CreatedAt, FinishedAt: deref(r.FinishedAt), RemoteID: derefID(r.RemoteID),
 		}
-		if err := json.Unmarshal(r.Payload, &records[i].Entry); err != nil {
+		if err := records[i].readEntries(r.Payload, r.RemoteBefore, r.RemoteAfter); err != nil {
 			return nil, fmt.Errorf("read write %d: %w", r.ID, err)
 		}
 		ids[i], at[r.ID] = r.ID, &records[i]
@@ -141,6 +143,18 @@ func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error
 		})
 	}
 	return records, nil
+}
+
+// readEntries reads the entries of a row, of which before and after may be nil.
+func (w *WriteRecord) readEntries(meant, before, after []byte) error {
+	err := json.Unmarshal(meant, &w.Entry)
+	if err == nil && before != nil {
+		err = json.Unmarshal(before, &w.Before)
+	}
+	if err == nil && after != nil {
+		err = json.Unmarshal(after, &w.After)
+	}
+	return err
 }
 
 func derefID(id *int64) int64 {

@@ -329,6 +329,8 @@ func writeOf(w *db.WriteRecord, profile planner.Profile, now time.Time) views.Wr
 		EntryID: w.RemoteID, EntryURL: entryURL(w.BaseURI, w.Entry.SpentDate), Reference: w.Reference, Attempts: tries(w.Attempts),
 		CanRetry: w.State.Retryable() && w.Connection == ledger.Connected, CanDrop: droppable(w.State),
 	}
+	shown.Starts = w.Entry.Start.Format(profile.Clock)
+	shown.Before, shown.After = remoteWords(w.Before, w, profile), remoteWords(w.After, w, profile)
 	var next views.Moment
 	if moves(w) && w.NotBefore.After(now) {
 		next = moment(w.NotBefore)
@@ -358,6 +360,29 @@ func tries(attempts []ledger.Attempt) (n int) {
 		}
 	}
 	return n
+}
+
+// remoteWords tells an entry in Harvest that the write is about; empty for none.
+// The date and the start are told where they are not those of the write.
+func remoteWords(remote *ledger.Entry, w *db.WriteRecord, profile planner.Profile) string {
+	if remote == nil {
+		return ""
+	}
+	parts := []string{profile.DurationFormat.Format(remote.Hours.Minutes())}
+	if remote.SpentDate != w.Entry.SpentDate {
+		parts = append(parts, "on "+remote.SpentDate.Format("Mon 2 Jan 2006"))
+	}
+	if remote.Start != w.Entry.Start && !remote.Start.IsZero() {
+		parts = append(parts, "from "+remote.Start.Format(profile.Clock))
+	}
+	if remote.ProjectID != w.Entry.ProjectID || remote.TaskID != w.Entry.TaskID {
+		parts = append(parts, "on another project or task")
+	}
+	note := "without a note"
+	if remote.Notes != "" {
+		note = "“" + remote.Notes + "”"
+	}
+	return strings.Join(append(parts, note), ", ")
 }
 
 // goneThere reports whether an attempt found the entry deleted in Harvest.

@@ -437,6 +437,42 @@ func TestWriteHistory(t *testing.T) {
 	}
 }
 
+// A write's page says what was meant, what Harvest had, and what it has.
+func TestWriteRemote(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.ida()
+	write := b.write(id, b.connect(id), seeded{state: ledger.Done, op: ledger.OpUpdate}) // of 23 November
+	ida := b.loggedIn(idaEmail)
+	facts := func() map[string]string {
+		said := map[string]string{}
+		for _, dt := range ida.get(views.WritePath(write)).page(t).Find(".pairs dt").EachIter() {
+			said[dt.Text()] = strings.Join(strings.Fields(dt.Next().Text()), " ")
+		}
+		delete(said, "Reference")
+		return said
+	}
+	want := map[string]string{"Day": "Mon 23 Nov 2026", "Hours": "1:30", "Note": "Header", "Where": "entry 77 in Harvest"}
+	if diff := cmp.Diff(want, facts()); diff != "" {
+		t.Errorf("while nothing is known of Harvest (-want +got)\n%s", diff)
+	}
+	_, err := b.pool.Exec(t.Context(), `update writes set payload = payload || '{"start": "09:00"}',
+		remote_before = payload || '{"spent_date": "2026-11-20", "hours": 100, "notes": "", "task_id": 9}',
+		remote_after = payload || '{"start": "09:30", "notes": "<b>Header"}' where id = $1`, write)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want["Hours"] = "1:30 from 09:00"
+	want["Harvest had"] = "1:00, on Fri 20 Nov 2026, on another project or task, without a note"
+	want["Harvest has"] = "1:30, from 09:30, “<b>Header”"
+	if diff := cmp.Diff(want, facts()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if page := ida.get(views.WritePath(write)); page.page(t).Find(".pairs a").First().AttrOr("href", "") != "/weeks/2026-11-23#d0" {
+		t.Error("the day does not lead to the week")
+	}
+}
+
 // The file says everything, in the reader's zone, and nothing in it is taken
 // for a formula.
 func TestLedgerCSV(t *testing.T) {

@@ -145,6 +145,9 @@ type Write struct {
 	Why       string // in plain words: what happened and what can be done
 	Queued    Moment
 	Finished  Moment
+	Starts    string // "09:00", in accounts that track start and end times
+	Before    string // what Harvest had when it was sent: "1:00, “Header”"; empty for nothing
+	After     string // what Harvest was seen to have since
 	EntryID   int64  // Harvest's; 0 if none is known
 	EntryURL  string // in Harvest; empty if not known
 	Reference string // what Harvest knows the entry by as ours

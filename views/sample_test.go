@@ -189,6 +189,7 @@ func sampleWrites() []views.Write {
 	refused.Message, refused.CanRetry, refused.CanDrop = "Project is archived & closed <for good>", true, true
 	unsure := w(38, ledger.Uncertain, "The answer got lost. It is looked up before anything is sent again.", views.Point{Kind: views.PointNext, What: "Next look", Outcome: "In a moment."})
 	unsure.Line.Op, unsure.Line.Amount = ledger.OpUpdate, "2:00"
+	unsure.Starts, unsure.Before, unsure.After = "09:00", "1:30, “Header”", "2:00, “Header <b>”"
 	gone := w(37, ledger.Conflict, "Somebody deleted the entry in Harvest.")
 	gone.Line.Op, gone.Line.Amount = ledger.OpDelete, ""
 	fresh := w(36, ledger.Pending, "It waits to be sent. Next try in a moment.")
@@ -362,6 +363,7 @@ func samples() map[string]templ.Component {
 		"ledger_older":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{State: views.LedgerSent, Before: "41"}, States: states(), Summary: "1,278 writes found.", Writes: sampleWrites()[1:2]}}.View(),
 		"ledger_live":       ledgerList().View(),
 		"write":             views.WritePage{Chrome: chrome("Write 39", views.NavLedger), Live: views.WriteLive{Write: sampleWrites()[2]}}.View(),
+		"write_update":      views.WriteLive{Write: sampleWrites()[3]}.View(),
 		"write_live":        views.WriteLive{Write: sampleWrites()[0], Poll: views.WriteLivePath(41)}.View(),
 		"settings":          profile.View(),
 		"settings_error":    profileNew.View(),

@@ -937,7 +937,7 @@ func (q *Queries) WritesFollow(ctx context.Context, arg WritesFollowParams) ([]W
 
 const WritesList = `-- name: WritesList :many
 select w.id, w.user_id, u.email, w.op, w.state, w.payload, w.reference, coalesce(w.remote_id, p.remote_id) as remote_id, w.attempts, w.not_before,
-       w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at,
+       w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at, w.remote_before, w.remote_after,
        cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state, (c.held_since is not null)::boolean as held
 from writes w
 join users u on u.id = w.user_id
@@ -990,6 +990,8 @@ type WritesListRow struct {
 	ErrorMessage    string
 	CreatedAt       time.Time
 	FinishedAt      *time.Time
+	RemoteBefore    []byte
+	RemoteAfter     []byte
 	Client          string
 	ClientID        int64
 	Project         string
@@ -1038,6 +1040,8 @@ func (q *Queries) WritesList(ctx context.Context, arg WritesListParams) ([]Write
 			&i.ErrorMessage,
 			&i.CreatedAt,
 			&i.FinishedAt,
+			&i.RemoteBefore,
+			&i.RemoteAfter,
 			&i.Client,
 			&i.ClientID,
 			&i.Project,

@@ -210,7 +210,7 @@ where p.user_id = @user_id and p.id = @project_id and t.id = @task_id;
 -- WritesCountChosen has the same conditions.
 -- name: WritesList :many
 select w.id, w.user_id, u.email, w.op, w.state, w.payload, w.reference, coalesce(w.remote_id, p.remote_id) as remote_id, w.attempts, w.not_before,
-       w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at,
+       w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at, w.remote_before, w.remote_after,
        cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state, (c.held_since is not null)::boolean as held
 from writes w
 join users u on u.id = w.user_id
