@@ -73,11 +73,10 @@ func (a writeAdder) add(ctx context.Context, line ledger.Line, ours *ledger.Push
 	}
 	// What has provably not reached Harvest gives way to what is meant now. What
 	// is on its way does not: this one waits behind it.
-	superseded, err := a.tx.q.WriteSupersede(ctx, ours.ID)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	if err := a.tx.q.WriteSupersede(ctx, ours.ID); err != nil {
 		return err
 	}
-	if line.Action == ledger.LineDelete && superseded == string(ledger.OpCreate) && ours.RemoteID == 0 && !ours.InFlight {
+	if line.Action == ledger.LineDelete && ours.RemoteID == 0 && !ours.InFlight {
 		return a.tx.q.PushedRemove(ctx, ours.ID) // never sent, so there is nothing to delete
 	}
 	if line.Timed && !line.Moves(ours) {

@@ -1,21 +1,27 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"furrow/db/dbgen"
 	"furrow/ledger"
 	"furrow/planner"
 )
 
-// Kinds of plan events, beside those of plain edits.
+// EventKind is why a plan was changed.
+type EventKind string
+
+// The kinds of plan events.
 const (
-	editKind  = "edit"
-	takeKind  = "take_theirs" // the plan became what Harvest has
-	adoptKind = "adopt"       // the same, of an entry that became ours
+	EventEdit  EventKind = "edit"
+	EventTake  EventKind = "take_theirs" // the plan became what Harvest has
+	EventAdopt EventKind = "adopt"       // the same, of an entry that became ours
+	EventMove  EventKind = "move"        // the rest of another day was added
 )
 
 // maxNote is the longest note of a cell, in characters; Harvest takes longer ones.
@@ -28,12 +34,12 @@ type Choice struct {
 	Seen       int64  // newest plan event that the form was based on
 }
 
-// TakeTheirs makes the plan of a cell what somebody made of its entry in
-// Harvest: another time or note, another cell, or nothing. What was meant stays
-// in the history of the plan, and its writes in the ledger. The caller has locked
-// the connection and read plan in the same transaction.
-// [planner.ErrConflict]: there is nothing to take, a write is on its way, or the
-// plan was changed after choice.Seen.
+// TakeTheirs makes the plan of a cell what Harvest has of it: the time that is
+// tracked there, with the note of the entry of ours if there is one; or, if
+// somebody put that on another cell, there. What was meant stays in the history
+// of the plan, and its writes in the ledger. The caller has locked the connection
+// and read plan in the same transaction. [planner.ErrConflict]: there is nothing
+// to take, a write is on its way, or the plan was changed after choice.Seen.
 func (tx *Tx) TakeTheirs(ctx context.Context, userID int64, plan ledger.WeekPlan, choice Choice) error {
 	err := tx.takeTheirs(ctx, userID, plan.Cell(choice.Cell), choice)
 	if err != nil {
@@ -43,10 +49,31 @@ func (tx *Tx) TakeTheirs(ctx context.Context, userID int64, plan ledger.WeekPlan
 }
 
 func (tx *Tx) takeTheirs(ctx context.Context, userID int64, c ledger.Cell, choice Choice) error {
-	if !c.Differs() || c.Ours.InFlight {
+	if c.InStep() || c.Ours != nil && c.Ours.InFlight {
 		return planner.ErrConflict
 	}
-	writes, err := tx.q.WritesTake(ctx, c.Ours.ID)
+	planned, note := c.Taken()
+	note = cutNote(note)
+	if err := tx.planAs(ctx, userID, choice, planned, note, EventTake); err != nil || c.Ours == nil {
+		return err
+	}
+	if err := tx.giveUpWrites(ctx, c.Ours.ID); err != nil {
+		return err
+	}
+	switch {
+	case c.Ours.RemoteID == 0 || c.Ours.Gone:
+		return tx.q.PushedRemove(ctx, c.Ours.ID)
+	case c.Ours.MovedTo != nil:
+		return tx.takeMoved(ctx, userID, c, choice)
+	default:
+		return tx.q.PushedTake(ctx, dbgen.PushedTakeParams{ID: c.Ours.ID, UserID: userID, PlannedMinutes: int32(planned), PlannedNote: note})
+	}
+}
+
+// giveUpWrites gives up what was to be sent of an entry, because Harvest's side
+// was taken.
+func (tx *Tx) giveUpWrites(ctx context.Context, pushedID string) error {
+	writes, err := tx.q.WritesTake(ctx, pushedID)
 	if err != nil {
 		return err
 	}
@@ -55,53 +82,80 @@ func (tx *Tx) takeTheirs(ctx context.Context, userID int64, c ledger.Cell, choic
 			return err
 		}
 	}
-	switch {
-	case c.Ours.Gone:
-		if err := tx.planAs(ctx, userID, choice, choice.Cell, 0, "", takeKind); err != nil {
-			return err
-		}
-		return tx.q.PushedRemove(ctx, c.Ours.ID)
-	case c.Ours.MovedTo != nil:
-		return tx.takeMoved(ctx, userID, c, choice)
-	default:
-		planned, note := tracked(c.Tracked()), cutNote(c.Ours.RemoteNotes)
-		if err := tx.planAs(ctx, userID, choice, choice.Cell, planned, note, takeKind); err != nil {
-			return err
-		}
-		return tx.q.PushedTake(ctx, dbgen.PushedTakeParams{ID: c.Ours.ID, UserID: userID, PlannedMinutes: int32(planned), PlannedNote: note})
-	}
+	return nil
 }
 
-// takeMoved lets the plan of a cell go where its entry has gone. If there is an
-// entry of ours already, the one that came is tracked time beside it.
+// takeMoved lets the plan of a cell go where its entry has gone, beside what is
+// planned there. If there is an entry of ours already, the one that came is
+// tracked time beside it.
 func (tx *Tx) takeMoved(ctx context.Context, userID int64, c ledger.Cell, choice Choice) error {
-	if err := tx.planAs(ctx, userID, choice, choice.Cell, 0, "", takeKind); err != nil {
-		return err
-	}
-	to := *c.Ours.MovedTo
-	there, err := tx.CellNow(ctx, userID, to)
+	choice.Cell = *c.Ours.MovedTo
+	there, err := tx.CellNow(ctx, userID, choice.Cell)
 	if err != nil {
 		return err
 	}
-	planned, note := min(there.Planned+tracked(c.Ours.RemoteHours), planner.MaxCell), there.Note
-	if note == "" {
-		note = cutNote(c.Ours.RemoteNotes)
-	}
-	if err := tx.planAs(ctx, userID, choice, to, planned, note, takeKind); err != nil {
+	// Nothing that is planned there is overwritten, so it need not have been seen.
+	// It may well be of another week, which the form knew nothing of.
+	choice.Seen = there.Version
+	moved, note := tracked(c.Ours.RemoteHours), cutNote(c.Ours.RemoteNotes)
+	if err := tx.planMore(ctx, userID, choice, there, moved, note, EventTake); err != nil {
 		return err
 	}
-	taken, err := tx.q.PushedOnCell(ctx, dbgen.PushedOnCellParams{UserID: userID, ProjectID: to.ProjectID, TaskID: to.TaskID, SpentDate: to.Date})
+	taken, err := tx.q.PushedOnCell(ctx, dbgen.PushedOnCellParams{
+		UserID: userID, ProjectID: choice.Cell.ProjectID, TaskID: choice.Cell.TaskID, SpentDate: choice.Cell.Date,
+	})
 	if err != nil {
 		return err
 	}
 	if taken {
 		return tx.q.PushedRemove(ctx, c.Ours.ID)
 	}
-	return tx.q.PushedTake(ctx, dbgen.PushedTakeParams{ID: c.Ours.ID, UserID: userID, PlannedMinutes: int32(planned), PlannedNote: note})
+	return tx.q.PushedTake(ctx, dbgen.PushedTakeParams{ID: c.Ours.ID, UserID: userID, PlannedMinutes: int32(moved), PlannedNote: note})
 }
 
-func (tx *Tx) planAs(ctx context.Context, userID int64, choice Choice, cell ledger.CellID, planned planner.Minutes, note, kind string) error {
-	_, err := tx.editCell(ctx, userID, CellEdit{Cell: cell, Planned: &planned, Note: &note, MutationID: choice.MutationID, Seen: choice.Seen}, kind)
+// MoveRest moves what is planned on a cell and was not tracked to another day of
+// the week, which keeps what is planned there. It is [Tx.TakeTheirs] for the
+// cell itself. [planner.ErrConflict] is returned as there, and if nothing is
+// left to move, to is not another day of the week, or has no room for it.
+func (tx *Tx) MoveRest(ctx context.Context, userID int64, plan ledger.WeekPlan, to planner.Date, choice Choice) error {
+	err := tx.moveRest(ctx, userID, plan, to, choice)
+	if err != nil {
+		return fmt.Errorf("move the rest of cell %v of user %d to %s: %w", choice.Cell, userID, to, err)
+	}
+	return nil
+}
+
+func (tx *Tx) moveRest(ctx context.Context, userID int64, plan ledger.WeekPlan, to planner.Date, choice Choice) error {
+	c := plan.Cell(choice.Cell)
+	rest := c.Planned - tracked(c.Tracked())
+	if rest <= 0 || to == choice.Cell.Date || !plan.Week.Contains(to) {
+		return planner.ErrConflict
+	}
+	if err := tx.takeTheirs(ctx, userID, c, choice); err != nil {
+		return err
+	}
+	choice.Cell.Date = to
+	there, err := tx.CellNow(ctx, userID, choice.Cell)
+	if err != nil {
+		return err
+	}
+	if there.Planned+rest > planner.MaxCell {
+		return planner.ErrConflict
+	}
+	return tx.planMore(ctx, userID, choice, there, rest, c.Note, EventMove)
+}
+
+// planMore adds to the plan of a cell, as far as a day goes; the note comes along
+// if there is none.
+func (tx *Tx) planMore(ctx context.Context, userID int64, choice Choice, there ledger.Cell, more planner.Minutes, note string, kind EventKind) error {
+	if there.Note != "" {
+		note = there.Note
+	}
+	return tx.planAs(ctx, userID, choice, min(there.Planned+more, planner.MaxCell), note, kind)
+}
+
+func (tx *Tx) planAs(ctx context.Context, userID int64, choice Choice, planned planner.Minutes, note string, kind EventKind) error {
+	_, err := tx.editCell(ctx, userID, CellEdit{Cell: choice.Cell, Planned: &planned, Note: &note, MutationID: choice.MutationID, Seen: choice.Seen}, kind)
 	return err
 }
 
@@ -116,11 +170,11 @@ func cutNote(note string) string {
 }
 
 // Adopt makes a write by which an entry in Harvest on the cell becomes ours, so
-// that it follows the plan. A cell without a plan is planned as it was tracked.
+// that it follows the plan. What is not planned yet is planned as it was tracked.
 // The caller has locked the connection and read plan in the same transaction.
 // [planner.ErrNotFound]: the user has no such entry there; [planner.ErrConflict]:
-// it is ours or locked, its timer runs, the cell has an entry of ours already, or
-// the plan was changed after choice.Seen.
+// it is ours or locked, its timer runs, the cell has an entry of ours in Harvest
+// or on its way there, or the plan was changed after choice.Seen.
 func (tx *Tx) Adopt(ctx context.Context, userID int64, plan ledger.WeekPlan, entryID int64, choice Choice) error {
 	err := tx.adopt(ctx, userID, plan, entryID, choice)
 	if err != nil {
@@ -138,18 +192,25 @@ func (tx *Tx) adopt(ctx context.Context, userID int64, plan ledger.WeekPlan, ent
 	if err != nil {
 		return notFound(err)
 	}
-	if c.Ours != nil || plan.Connection == nil {
+	if entry.Held || plan.Connection == nil || !c.Adopts() {
 		return planner.ErrConflict
 	}
-	planned, note := tracked(c.Tracked()), cutNote(entry.Notes)
-	if c.Planned == 0 && c.Note == "" {
-		if err := tx.planAs(ctx, userID, choice, id, planned, note, adoptKind); err != nil {
+	if c.Ours != nil { // what never came to be in Harvest, or is gone, stands in nobody's way
+		if err := tx.giveUpWrites(ctx, c.Ours.ID); err != nil {
+			return err
+		}
+		if err := tx.q.PushedRemove(ctx, c.Ours.ID); err != nil {
 			return err
 		}
 	}
+	trackedTime, entryNote := tracked(c.Tracked()), cutNote(entry.Notes)
+	planned, note := cmp.Or(c.Planned, trackedTime), cmp.Or(c.Note, entryNote)
+	if err := tx.planAs(ctx, userID, choice, planned, note, EventAdopt); err != nil {
+		return err
+	}
 	pushed, err := tx.q.PushedCreate(ctx, dbgen.PushedCreateParams{
 		UserID: userID, ConnectionID: plan.Connection.ID, ProjectID: id.ProjectID, TaskID: id.TaskID, SpentDate: id.Date,
-		PlannedMinutes: int32(planned), PlannedNote: note, Hours: entry.Hours, Notes: entry.Notes,
+		PlannedMinutes: int32(trackedTime), PlannedNote: entryNote, Hours: entry.Hours, Notes: entry.Notes,
 	})
 	if err != nil {
 		return err
@@ -174,4 +235,43 @@ func (tx *Tx) adopt(ctx context.Context, userID int64, plan ledger.WeekPlan, ent
 // reference is the external reference of an entry of ours.
 func reference(pushedID string, generation int32) string {
 	return ledger.ReferenceGroup + ":" + pushedID + ":" + strconv.Itoa(int(generation))
+}
+
+// PlanEvent is a change of a cell's plan.
+type PlanEvent struct {
+	ID            int64
+	Kind          EventKind
+	At            time.Time
+	Before, After ledger.Cell // plan and note only
+}
+
+// CellHistory returns the changes of a cell's plan, latest first; at most
+// [MostEvents].
+func (s *Store) CellHistory(ctx context.Context, userID int64, cell ledger.CellID) ([]PlanEvent, error) {
+	rows, err := s.q.CellHistory(ctx, dbgen.CellHistoryParams{UserID: userID, ProjectID: cell.ProjectID, TaskID: cell.TaskID, Date: cell.Date, Most: MostEvents})
+	if err != nil {
+		return nil, fmt.Errorf("history of cell %v of user %d: %w", cell, userID, err)
+	}
+	events := make([]PlanEvent, len(rows))
+	for i, r := range rows {
+		events[i] = PlanEvent{
+			ID: r.ID, Kind: EventKind(r.Kind), At: r.At,
+			Before: ledger.Cell{Planned: planner.Minutes(r.MinutesBefore), Note: r.NoteBefore},
+			After:  ledger.Cell{Planned: planner.Minutes(r.MinutesAfter), Note: r.NoteAfter},
+		}
+	}
+	return events, nil
+}
+
+// MostEvents is how many changes of a cell are shown.
+const MostEvents = 50
+
+// ChoiceStored reports whether the choice with this mutation id was stored
+// before, so that a form that is sent twice does nothing twice.
+func (tx *Tx) ChoiceStored(ctx context.Context, userID int64, mutationID string) (bool, error) {
+	stored, err := tx.q.ChoiceStored(ctx, dbgen.ChoiceStoredParams{UserID: userID, MutationID: mutationID})
+	if err != nil {
+		return false, fmt.Errorf("look for choice %s of user %d: %w", mutationID, userID, err)
+	}
+	return stored, nil
 }

@@ -467,14 +467,14 @@ type CellEdit struct {
 // [planner.ErrNotFound]: the user has no such project or task;
 // [planner.ErrConflict]: the cell was changed after edit.Seen.
 func (tx *Tx) EditCell(ctx context.Context, userID int64, edit CellEdit) (changed bool, err error) {
-	changed, err = tx.editCell(ctx, userID, edit, editKind)
+	changed, err = tx.editCell(ctx, userID, edit, EventEdit)
 	if err != nil {
 		return false, fmt.Errorf("edit cell %v of user %d: %w", edit.Cell, userID, err)
 	}
 	return changed, nil
 }
 
-func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit, kind string) (bool, error) {
+func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit, kind EventKind) (bool, error) {
 	id := edit.Cell
 	before, err := tx.lockCell(ctx, userID, id, edit.MutationID)
 	if err != nil {
@@ -487,14 +487,17 @@ func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit, kind st
 	if edit.Note != nil {
 		note = *edit.Note
 	}
-	if before.StoredBefore || (minutes == before.Minutes && note == before.Note) {
+	if before.StoredBefore {
 		return false, nil
+	}
+	if kind == EventEdit && minutes == before.Minutes && note == before.Note {
+		return false, nil // other kinds say more than what the plan is
 	}
 	if before.Version > edit.Seen {
 		return false, planner.ErrConflict
 	}
 	err = tx.q.CellStore(ctx, dbgen.CellStoreParams{
-		UserID: userID, Kind: kind, MutationID: edit.MutationID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date,
+		UserID: userID, Kind: string(kind), MutationID: edit.MutationID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date,
 		MinutesBefore: before.Minutes, MinutesAfter: minutes, NoteBefore: before.Note, NoteAfter: note,
 	})
 	return err == nil, err

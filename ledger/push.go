@@ -129,7 +129,7 @@ func (c Cell) line() (line Line, ok bool) {
 		return line, true
 	}
 	inFlight := c.Ours != nil && c.Ours.InFlight
-	if !c.Settled() && c.asPushed() || inFlight && c.Ours.Gone {
+	if !c.Settled() && c.asPushed() || inFlight && c.Ours.Gone || c.adopting() {
 		return skip(LineOnItsWay)
 	}
 	inHarvest := inFlight || c.Ours != nil && c.Ours.RemoteID != 0 && !c.Ours.Gone
@@ -149,7 +149,7 @@ func (c Cell) line() (line Line, ok bool) {
 			line.Reason, line.Ticked = LineChanged, false
 		case refused:
 			line.Reason, line.Detail = LineRefused, c.Ours.Write.Message
-		case inHarvest && (c.asPushed() || c.Settled() && line.Hours == c.Ours.RemoteHours && line.Note == c.Ours.RemoteNotes):
+		case inHarvest && (c.asPushed() || c.Settled() && c.saysPlan()):
 			return skip(LineAlreadySent)
 		}
 	}
@@ -169,11 +169,11 @@ func (c Cell) clearedLine(line Line) (Line, bool) {
 	line.Action, line.Ticked, line.After = LineDelete, true, c.Others
 	w := c.Ours.Write
 	switch {
-	case w != nil && !w.State.Finished() && w.Op == OpDelete:
+	case w != nil && !w.State.Finished() && w.Op == OpDelete, c.adopting() && c.Ours.InFlight:
 		line.Action, line.Reason, line.Ticked, line.After = LineSkip, LineOnItsWay, false, line.Before
 	case c.Ours.InFlight:
 		line.Reason = LineFollows
-	case !inHarvest && w != nil && (w.State.replaceable() || w.State == Rejected):
+	case !inHarvest && w != nil && (w.State.replaceable() || w.State == Rejected), c.Ours.RemoteID == 0 && w != nil && w.State == Conflict:
 		line.Reason = LineTakenBack
 	case !inHarvest:
 		return line, false
@@ -188,6 +188,11 @@ func (c Cell) clearedLine(line Line) (Line, bool) {
 // asPushed reports whether the plan is the one that was last pushed.
 func (c Cell) asPushed() bool {
 	return c.Ours != nil && c.Ours.PlannedMinutes == c.Planned && c.Ours.PlannedNote == c.Note
+}
+
+// saysPlan reports whether the entry of ours says what is planned.
+func (c Cell) saysPlan() bool {
+	return c.missing() == c.Ours.RemoteHours && c.Note == c.Ours.RemoteNotes
 }
 
 // missing is what an entry of ours must say so that Harvest has the planned

@@ -70,6 +70,9 @@ func with(p *ledger.Pushed, op ledger.Op, state ledger.State) *ledger.Pushed {
 	return p
 }
 
+// adopting is an entry of somebody else's whose adoption stands in a state.
+func adopting(state ledger.State) *ledger.Pushed { return with(unsent(state), ledger.OpAdopt, state) }
+
 func TestPushLines(t *testing.T) {
 	t.Parallel()
 	type want struct {
@@ -149,6 +152,13 @@ func TestPushLines(t *testing.T) {
 		{name: "moved in Harvest", cell: ledger.Cell{Planned: 60, Note: "note", Ours: moved()}, want: &want{Action: "update", Reason: "changed", After: 100, Hours: 100}},
 		{name: "moved in Harvest, and cleared", cell: ledger.Cell{Ours: moved()}, want: &want{Action: "delete", Reason: "changed"}},
 		{name: "planned as it is there", cell: ledger.Cell{Planned: 60, Note: "note", Ours: pushed(func(p *ledger.Pushed) { p.PlannedMinutes = 75 })}, want: &want{Action: "skip", Reason: "already_sent", Before: 100, After: 100}},
+
+		// An entry of somebody else's is to become ours, and counts as somebody else's until then.
+		{name: "adopting", cell: ledger.Cell{Planned: 60, Note: "note", Others: 100, OthersCount: 1, Ours: adopting(ledger.Pending)}, want: &want{Action: "skip", Reason: "on_its_way", Before: 100, After: 100}},
+		{name: "adopting, then changed", cell: ledger.Cell{Planned: 90, Note: "note", Others: 100, OthersCount: 1, Ours: adopting(ledger.Pending)}, want: &want{Action: "skip", Reason: "on_its_way", Before: 100, After: 100}},
+		{name: "adopting, then cleared", cell: ledger.Cell{Others: 100, OthersCount: 1, Ours: adopting(ledger.Pending)}, want: &want{Action: "delete", Reason: "taken_back", Ticked: true, Before: 100, After: 100}},
+		{name: "adopting on its way, then cleared", cell: ledger.Cell{Others: 100, OthersCount: 1, Ours: adopting(ledger.Uncertain)}, want: &want{Action: "skip", Reason: "on_its_way", Before: 100, After: 100}},
+		{name: "gone before it was adopted, then cleared", cell: ledger.Cell{Ours: adopting(ledger.Conflict)}, want: &want{Action: "delete", Reason: "taken_back", Ticked: true}},
 
 		// What lies outside of the cell.
 		{name: "locked", cell: ledger.Cell{Planned: 60, Others: 25, OthersCount: 1, Locked: "Item Invoiced"}, want: &want{Action: "blocked", Reason: "locked", Detail: "Item Invoiced", Before: 25, After: 25, Hours: 75}},

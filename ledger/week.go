@@ -218,7 +218,7 @@ func (c Cell) Mark() Mark {
 		return MarkChanged
 	case c.Locked != "" && c.Planned > 0:
 		return MarkLocked
-	case c.Ours != nil && c.Ours.RemoteID != 0 && c.Planned == c.Ours.PlannedMinutes && c.Note == c.Ours.PlannedNote:
+	case c.Ours != nil && c.Ours.RemoteID != 0 && (c.asPushed() || c.saysPlan()):
 		return MarkInHarvest
 	case (c.Ours == nil || c.Ours.RemoteID == 0) && c.Planned > 0 && c.missing() == 0:
 		return MarkInHarvest // tracked there, by entries that are not ours
@@ -235,6 +235,57 @@ func (c Cell) Mark() Mark {
 // Harvest, so that a person must choose which is right.
 func (c Cell) Differs() bool {
 	return c.Ours != nil && (c.Ours.Gone || c.Ours.ChangedInHarvest() || c.Ours.Write != nil && c.Ours.Write.State == Conflict)
+}
+
+// InStep reports whether the plan is what Harvest has, and nothing of it waits,
+// is in doubt or was refused.
+func (c Cell) InStep() bool {
+	if !c.asTracked() || c.Differs() {
+		return false
+	}
+	if c.Ours == nil {
+		return true
+	}
+	if w := c.Ours.Write; w != nil && (!w.State.Finished() || w.State == Rejected) {
+		return false
+	}
+	return c.Ours.RemoteID == 0 || c.asPushed() || c.Note == c.Ours.RemoteNotes
+}
+
+// Taken returns what the plan becomes when Harvest's side is taken: what is
+// tracked there, with the note of the entry of ours if it is there.
+func (c Cell) Taken() (planned planner.Minutes, note string) {
+	planned = min(c.Tracked().Minutes(), planner.MaxCell)
+	switch {
+	case c.Ours != nil && c.Ours.RemoteID != 0 && !c.Ours.Gone && c.Ours.MovedTo == nil:
+		return planned, c.Ours.RemoteNotes
+	case planned == 0:
+		return 0, ""
+	default:
+		return planned, c.Note
+	}
+}
+
+// asTracked reports whether the planned time is the tracked time. Each entry may
+// be off by half a hundredth of an hour, and a plan has no more than a day.
+func (c Cell) asTracked() bool {
+	if planned, _ := c.Taken(); c.Planned == planned {
+		return true
+	}
+	rest := c.Planned.Hours() - c.Tracked()
+	return c.OthersCount > 0 && max(rest, -rest) <= planner.Hours((c.OthersCount+1)/2)
+}
+
+// Adopts reports whether an entry on the cell may become ours: there is none of
+// ours in Harvest or on its way there.
+func (c Cell) Adopts() bool {
+	return c.Ours == nil || c.Settled() && !c.Ours.InFlight && (c.Ours.RemoteID == 0 || c.Ours.Gone)
+}
+
+// adopting reports whether the entry is about to become ours. Until then it
+// counts as somebody else's, so nothing can be said about what is missing.
+func (c Cell) adopting() bool {
+	return c.Ours != nil && c.Ours.Write != nil && c.Ours.Write.Op == OpAdopt && !c.Ours.Write.State.Finished()
 }
 
 // Settled reports whether the last write of the cell has ended, so that a new

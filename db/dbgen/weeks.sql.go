@@ -82,6 +82,66 @@ func (q *Queries) CellEntries(ctx context.Context, arg CellEntriesParams) ([]Cel
 	return items, nil
 }
 
+const CellHistory = `-- name: CellHistory :many
+select id, kind, at, minutes_before, minutes_after, note_before, note_after
+from plan_events
+where user_id = $1 and project_id = $2 and task_id = $3 and date = $4
+order by id desc
+limit $5
+`
+
+type CellHistoryParams struct {
+	UserID    int64
+	ProjectID int64
+	TaskID    int64
+	Date      planner.Date
+	Most      int32
+}
+
+type CellHistoryRow struct {
+	ID            int64
+	Kind          string
+	At            time.Time
+	MinutesBefore int32
+	MinutesAfter  int32
+	NoteBefore    string
+	NoteAfter     string
+}
+
+func (q *Queries) CellHistory(ctx context.Context, arg CellHistoryParams) ([]CellHistoryRow, error) {
+	rows, err := q.db.Query(ctx, CellHistory,
+		arg.UserID,
+		arg.ProjectID,
+		arg.TaskID,
+		arg.Date,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CellHistoryRow
+	for rows.Next() {
+		var i CellHistoryRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.At,
+			&i.MinutesBefore,
+			&i.MinutesAfter,
+			&i.NoteBefore,
+			&i.NoteAfter,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const CellLock = `-- name: CellLock :one
 select p.id
 from projects p

@@ -12,6 +12,24 @@ import (
 	"furrow/planner"
 )
 
+const ChoiceStored = `-- name: ChoiceStored :one
+select (exists (select from plan_events pe where pe.user_id = $1 and pe.mutation_id = $2)
+    or exists (select from writes w where w.user_id = $1 and w.mutation_id = $2))::boolean as stored
+`
+
+type ChoiceStoredParams struct {
+	UserID     int64
+	MutationID string
+}
+
+// A choice leaves its mark in the plan, in the ledger, or in both.
+func (q *Queries) ChoiceStored(ctx context.Context, arg ChoiceStoredParams) (bool, error) {
+	row := q.db.QueryRow(ctx, ChoiceStored, arg.UserID, arg.MutationID)
+	var stored bool
+	err := row.Scan(&stored)
+	return stored, err
+}
+
 const Doubles = `-- name: Doubles :many
 with doubled as (
     select reference_id, min(harvest_id) as lowest
@@ -96,13 +114,14 @@ func (q *Queries) Doubles(ctx context.Context, arg DoublesParams) ([]DoublesRow,
 }
 
 const EntryToAdopt = `-- name: EntryToAdopt :one
-select e.hours, e.notes, e.spent_date, pr.harvest_id as project_id, t.harvest_id as task_id
+select e.hours, e.notes, e.spent_date, pr.harvest_id as project_id, t.harvest_id as task_id, (e.is_locked or e.is_running or exists (
+    select from pushed_entries p where p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
+))::boolean as held
 from time_entries e
 join projects pr on pr.id = e.project_id
 join tasks t on t.id = e.task_id
 where e.user_id = $1 and e.harvest_id = $2 and e.project_id = $3 and e.task_id = $4 and e.spent_date = $5
-  and e.deleted_at is null and not e.is_locked and not e.is_running
-  and not exists (select from pushed_entries p where p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null)
+  and e.deleted_at is null
 `
 
 type EntryToAdoptParams struct {
@@ -119,9 +138,10 @@ type EntryToAdoptRow struct {
 	SpentDate planner.Date
 	ProjectID *int64
 	TaskID    *int64
+	Held      bool
 }
 
-// An entry in Harvest that may become one of ours.
+// An entry in Harvest that may become one of ours, unless something holds it.
 func (q *Queries) EntryToAdopt(ctx context.Context, arg EntryToAdoptParams) (EntryToAdoptRow, error) {
 	row := q.db.QueryRow(ctx, EntryToAdopt,
 		arg.UserID,
@@ -137,6 +157,7 @@ func (q *Queries) EntryToAdopt(ctx context.Context, arg EntryToAdoptParams) (Ent
 		&i.SpentDate,
 		&i.ProjectID,
 		&i.TaskID,
+		&i.Held,
 	)
 	return i, err
 }
@@ -758,21 +779,18 @@ func (q *Queries) WriteSettle(ctx context.Context, arg WriteSettleParams) (Write
 	return i, err
 }
 
-const WriteSupersede = `-- name: WriteSupersede :one
+const WriteSupersede = `-- name: WriteSupersede :exec
 update writes w set state = 'superseded', finished_at = clock_timestamp()
 where w.pushed_entry_id = $1 and w.state in ('pending', 'retry', 'blocked', 'rejected', 'conflict')
-  and w.op in ('create', 'update', 'delete')
-  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id and l.op in ('create', 'update', 'delete'))
-returning w.op
+  and w.op in ('create', 'update', 'delete', 'adopt')
+  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id and l.op in ('create', 'update', 'delete', 'adopt'))
 `
 
 // An earlier version of the entry that has provably not been applied, or not
 // over a change made in Harvest, gives way.
-func (q *Queries) WriteSupersede(ctx context.Context, pushedEntryID string) (string, error) {
-	row := q.db.QueryRow(ctx, WriteSupersede, pushedEntryID)
-	var op string
-	err := row.Scan(&op)
-	return op, err
+func (q *Queries) WriteSupersede(ctx context.Context, pushedEntryID string) error {
+	_, err := q.db.Exec(ctx, WriteSupersede, pushedEntryID)
+	return err
 }
 
 const WritesBlock = `-- name: WritesBlock :exec
@@ -1137,7 +1155,7 @@ func (q *Queries) WritesRetry(ctx context.Context, arg WritesRetryParams) ([]Wri
 const WritesTake = `-- name: WritesTake :many
 update writes set state = 'dropped', finished_at = clock_timestamp()
 where pushed_entry_id = $1 and state in ('pending', 'retry', 'blocked', 'rejected', 'conflict')
-  and op in ('create', 'update', 'delete')
+  and op in ('create', 'update', 'delete', 'adopt')
 returning id
 `
 

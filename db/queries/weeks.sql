@@ -163,6 +163,13 @@ from event e where e.minutes_after > 0 or e.note_after <> ''
 on conflict (user_id, date, project_id, task_id) do update
 set minutes = excluded.minutes, note = excluded.note, version = excluded.version;
 
+-- name: CellHistory :many
+select id, kind, at, minutes_before, minutes_after, note_before, note_after
+from plan_events
+where user_id = @user_id and project_id = @project_id and task_id = @task_id and date = @date
+order by id desc
+limit @most;
+
 -- The time entries of one cell, for its page.
 -- name: CellEntries :many
 select e.harvest_id, e.hours, e.notes, (p.id is not null)::boolean as ours

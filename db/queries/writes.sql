@@ -103,18 +103,17 @@ where connection_id = @connection_id and state in ('blocked', 'pending', 'retry'
 
 -- An earlier version of the entry that has provably not been applied, or not
 -- over a change made in Harvest, gives way.
--- name: WriteSupersede :one
+-- name: WriteSupersede :exec
 update writes w set state = 'superseded', finished_at = clock_timestamp()
 where w.pushed_entry_id = @pushed_entry_id and w.state in ('pending', 'retry', 'blocked', 'rejected', 'conflict')
-  and w.op in ('create', 'update', 'delete')
-  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id and l.op in ('create', 'update', 'delete'))
-returning w.op;
+  and w.op in ('create', 'update', 'delete', 'adopt')
+  and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id and l.op in ('create', 'update', 'delete', 'adopt'));
 
 -- What Harvest has is taken instead of what was meant.
 -- name: WritesTake :many
 update writes set state = 'dropped', finished_at = clock_timestamp()
 where pushed_entry_id = @pushed_entry_id and state in ('pending', 'retry', 'blocked', 'rejected', 'conflict')
-  and op in ('create', 'update', 'delete')
+  and op in ('create', 'update', 'delete', 'adopt')
 returning id;
 
 -- The entry of ours is, and is meant to be, what Harvest has, where Harvest has it.
@@ -131,15 +130,21 @@ select exists (
     where user_id = @user_id and project_id = @project_id and task_id = @task_id and spent_date = @spent_date and removed_at is null and kind = 'plan'
 );
 
--- An entry in Harvest that may become one of ours.
+-- An entry in Harvest that may become one of ours, unless something holds it.
 -- name: EntryToAdopt :one
-select e.hours, e.notes, e.spent_date, pr.harvest_id as project_id, t.harvest_id as task_id
+select e.hours, e.notes, e.spent_date, pr.harvest_id as project_id, t.harvest_id as task_id, (e.is_locked or e.is_running or exists (
+    select from pushed_entries p where p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
+))::boolean as held
 from time_entries e
 join projects pr on pr.id = e.project_id
 join tasks t on t.id = e.task_id
 where e.user_id = @user_id and e.harvest_id = @harvest_id and e.project_id = @project_id and e.task_id = @task_id and e.spent_date = @spent_date
-  and e.deleted_at is null and not e.is_locked and not e.is_running
-  and not exists (select from pushed_entries p where p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null);
+  and e.deleted_at is null;
+
+-- A choice leaves its mark in the plan, in the ledger, or in both.
+-- name: ChoiceStored :one
+select (exists (select from plan_events pe where pe.user_id = @user_id and pe.mutation_id = @mutation_id)
+    or exists (select from writes w where w.user_id = @user_id and w.mutation_id = @mutation_id))::boolean as stored;
 
 -- Entries that carry the same reference of ours as the one that stays, and say
 -- the same. Those that a person has touched since, or that are locked, are not
