@@ -6,11 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"furrow/views"
 )
@@ -218,6 +222,51 @@ func TestOddRequests(t *testing.T) {
 	}
 	if got := ida.get("//settings"); got.location() != "/settings" {
 		t.Errorf("an untidy path leads to %q", got.location())
+	}
+}
+
+// TestSlowRequests: who sends a request that never ends, a byte at a time, is
+// hung up on.
+func TestSlowRequests(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(nil)
+	readsAll := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	server.Config = NewServer(readsAll, slog.New(slog.DiscardHandler))
+	server.Start()
+	t.Cleanup(server.Close)
+	for _, test := range []struct {
+		name, begin string
+		limit       time.Duration
+	}{
+		{"header", "GET / HTTP/1.1\r\nHost: furrow.example\r\nX-Slow: ", server.Config.ReadHeaderTimeout},
+		{"body", "POST / HTTP/1.1\r\nHost: furrow.example\r\nContent-Length: 1000000\r\n\r\n", server.Config.ReadTimeout},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			began := time.Now()
+			go func() {
+				text := test.begin
+				for {
+					if _, err := io.WriteString(conn, text); err != nil {
+						return
+					}
+					text = "x"
+					time.Sleep(100 * time.Millisecond)
+				}
+			}()
+			if err := conn.SetReadDeadline(began.Add(2 * test.limit)); err != nil {
+				t.Fatal(err)
+			}
+			_, err = io.Copy(io.Discard, conn)
+			if took := time.Since(began); errors.Is(err, os.ErrDeadlineExceeded) || took > 2*test.limit {
+				t.Errorf("after %v the connection is still open", took)
+			}
+		})
 	}
 }
 
