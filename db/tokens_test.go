@@ -170,7 +170,7 @@ func TestTokenIsRenewedInTime(t *testing.T) {
 	}
 }
 
-func TestFault22OneRenewalForAll(t *testing.T) {
+func TestFault22_OneRenewalForAll(t *testing.T) {
 	t.Parallel()
 	for _, rotation := range []string{"rotate", "keep", "omit"} {
 		for _, refused := range []bool{true, false} {
@@ -283,7 +283,7 @@ func TestImportsOutliveTheirToken(t *testing.T) {
 
 // Harvest can say neither yes nor no: it is left alone for a time, and the old
 // token is used for as long as it lives.
-func TestFault24RenewalPauses(t *testing.T) {
+func TestFault24_RenewalPauses(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
@@ -328,7 +328,7 @@ func TestFault24RenewalPauses(t *testing.T) {
 
 // The answer that held the new pair got lost. Where Harvest had replaced the
 // old refresh token, its owner must connect again; elsewhere nothing is lost.
-func TestFault25RenewalLost(t *testing.T) {
+func TestFault25_RenewalLost(t *testing.T) {
 	t.Parallel()
 	for rotation, want := range map[string]ledger.ConnectionState{"rotate": ledger.NeedsReauth, "keep": ledger.Connected, "omit": ledger.Connected} {
 		t.Run(rotation, func(t *testing.T) {

@@ -46,7 +46,7 @@ func (b *bench) inState(t *testing.T, state string) int64 {
 	return id
 }
 
-func TestFault69AdminRetriesJobs(t *testing.T) {
+func TestFault69_AdminRetriesJobs(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	ctx := t.Context()

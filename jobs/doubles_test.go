@@ -32,11 +32,11 @@ func (b *bench) ofCell(t *testing.T) []sandboxtest.TimeEntry {
 	return nil
 }
 
-// TestFault08AppliedAfterTheLook: Harvest carries out a request long after it was
+// TestFault08_AppliedAfterTheLook: Harvest carries out a request long after it was
 // given up, looked for twice and sent again. What was booked twice is seen by
 // the next pull, and the one that the ledger does not know is removed. It is told
 // in the ledger and audited.
-func TestFault08AppliedAfterTheLook(t *testing.T) {
+func TestFault08_AppliedAfterTheLook(t *testing.T) {
 	t.Parallel()
 	b := doubled(t, sandbox.FaultApplyLate)
 	if got := story(b.last(t)); got != storyResent {

@@ -224,9 +224,9 @@ func TestFaultMatrix(t *testing.T) {
 	}
 }
 
-// TestFault05ReferenceLost: the answer is lost, and Harvest did not keep the
+// TestFault05_ReferenceLost: the answer is lost, and Harvest did not keep the
 // reference either. The entry is known by its likeness.
-func TestFault05ReferenceLost(t *testing.T) {
+func TestFault05_ReferenceLost(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	b.plan(t, b.cell(0, 1), 75, "Grid and type")
@@ -278,9 +278,9 @@ func breakersClosed(t *testing.T, b *bench) {
 	}
 }
 
-// TestFault02NoSuchHost: a name that cannot be resolved costs the write no sending,
+// TestFault02_NoSuchHost: a name that cannot be resolved costs the write no sending,
 // and is resolved anew each time.
-func TestFault02NoSuchHost(t *testing.T) {
+func TestFault02_NoSuchHost(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{harvest: "https://harvest.invalid"})
 	b.plan(t, b.cell(0, 1), 75, "Grid and type")
@@ -302,9 +302,9 @@ func TestFault02NoSuchHost(t *testing.T) {
 	b.exactlyAsPlanned(t)
 }
 
-// TestFault03Certificate: while somebody else answers at Harvest's address, it is
+// TestFault03_Certificate: while somebody else answers at Harvest's address, it is
 // asked once a minute, and told nothing.
-func TestFault03Certificate(t *testing.T) {
+func TestFault03_Certificate(t *testing.T) {
 	t.Parallel()
 	authority := sandboxtest.NewAuthority(t)
 	var certificate atomic.Pointer[tls.Certificate]
@@ -343,9 +343,9 @@ func TestFault03Certificate(t *testing.T) {
 	}
 }
 
-// TestFault17Waits: a wait that Harvest asks for is kept within bounds, and one
+// TestFault17_Waits: a wait that Harvest asks for is kept within bounds, and one
 // that it does not name is a quarter of a minute.
-func TestFault17Waits(t *testing.T) {
+func TestFault17_Waits(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string

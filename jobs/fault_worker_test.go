@@ -53,9 +53,9 @@ func (b *bench) workWith(with tampered) *jobs.Work {
 	return work
 }
 
-// TestFault43WorkerPanics: what it was at is in doubt, and is looked up; the
+// TestFault43_WorkerPanics: what it was at is in doubt, and is looked up; the
 // error that is kept of it holds nothing of what was sent.
-func TestFault43WorkerPanics(t *testing.T) {
+func TestFault43_WorkerPanics(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	b.plan(t, b.cell(0, 1), 75, "a note that is nobody's business")
@@ -100,10 +100,10 @@ func TestFault43WorkerPanics(t *testing.T) {
 	}
 }
 
-// TestFault44WorkerHangs: a call that never ends and heeds no deadline keeps
+// TestFault44_WorkerHangs: a call that never ends and heeds no deadline keeps
 // its connection's writes for as long as its lease. Another process goes on
 // then, and what the first one finds out at last is not recorded.
-func TestFault44WorkerHangs(t *testing.T) {
+func TestFault44_WorkerHangs(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	for i := range 3 {
@@ -137,8 +137,8 @@ func TestFault44WorkerHangs(t *testing.T) {
 	}
 }
 
-// TestFault61DoubleClick: however often and wherever one form arrives, its lines are pushed once.
-func TestFault61DoubleClick(t *testing.T) {
+// TestFault61_DoubleClick: however often and wherever one form arrives, its lines are pushed once.
+func TestFault61_DoubleClick(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	for i := range 3 {
@@ -166,10 +166,10 @@ func TestFault61DoubleClick(t *testing.T) {
 	b.exactlyAsPlanned(t)
 }
 
-// TestFault66EditedMeanwhile: somebody edits the entry in Harvest after we have
+// TestFault66_EditedMeanwhile: somebody edits the entry in Harvest after we have
 // looked at it, and before our change arrives. Only the field that we send can
 // be lost to them.
-func TestFault66EditedMeanwhile(t *testing.T) {
+func TestFault66_EditedMeanwhile(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name      string
@@ -211,9 +211,9 @@ func TestFault66EditedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestFault67BulkPush: while one user pushes 500 entries at the pace that
+// TestFault67_BulkPush: while one user pushes 500 entries at the pace that
 // Harvest allows, another one's pushes go out at once.
-func TestFault67BulkPush(t *testing.T) {
+func TestFault67_BulkPush(t *testing.T) {
 	t.Parallel()
 	const bulk, clicks, most = 500, 20, 3 * time.Second
 	b := setUp(t, benchOptions{gate: true})
@@ -291,9 +291,9 @@ func TestFault67BulkPush(t *testing.T) {
 	jonas.exactlyAsPlanned(t)
 }
 
-// TestFault68RetriesAllMeanwhile: an admin who keeps asking for everything to be
+// TestFault68_RetriesAllMeanwhile: an admin who keeps asking for everything to be
 // tried again while it is being sent hurries what waits, and doubles nothing.
-func TestFault68RetriesAllMeanwhile(t *testing.T) {
+func TestFault68_RetriesAllMeanwhile(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	for i := range 6 {

@@ -11,7 +11,7 @@
 //     every create: TestFaultMatrix/05_*, TestCrash/*/applied and /answered,
 //     TestPushChange;
 //   - without the second look, TestFaultMatrix/05_and_the_reference_filter_lags
-//     and TestFault05ReferenceLost;
+//     and TestFault05_ReferenceLost;
 //   - without the fence, so that a lost lease is not noticed: TestZombie/*_early,
 //     and TestLease of package db;
 //   - without the intent that is committed before the call: TestCrash/*/begun,

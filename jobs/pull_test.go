@@ -222,9 +222,9 @@ func TestPullGoesOn(t *testing.T) {
 	}
 }
 
-// TestFault36PagesShift: while pages are fetched, entries come and go in front
+// TestFault36_PagesShift: while pages are fetched, entries come and go in front
 // of those that were listed already, so that rows are listed twice or not at all.
-func TestFault36PagesShift(t *testing.T) {
+func TestFault36_PagesShift(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, style string

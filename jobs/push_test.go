@@ -307,7 +307,7 @@ func (b *bench) retry(t *testing.T, id int64) []int64 {
 	return ids
 }
 
-func TestFault23TokenRevoked(t *testing.T) {
+func TestFault23_TokenRevoked(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	b.plan(t, b.cell(0, 1), 75, "Grid and type")
@@ -506,9 +506,9 @@ func TestPushAfterRestore(t *testing.T) {
 	}
 }
 
-// TestFault30WrongAccount: a wrong account, or access that was lost, is
+// TestFault30_WrongAccount: a wrong account, or access that was lost, is
 // answered like an entry that does not exist. Nothing may be believed deleted.
-func TestFault30WrongAccount(t *testing.T) {
+func TestFault30_WrongAccount(t *testing.T) {
 	t.Parallel()
 	for _, cleared := range []bool{false, true} {
 		t.Run("cleared "+strconv.FormatBool(cleared), func(t *testing.T) {
@@ -539,8 +539,8 @@ func TestFault30WrongAccount(t *testing.T) {
 	}
 }
 
-// TestFault21PoisonEntry: Harvest fails on one entry, and only on that.
-func TestFault21PoisonEntry(t *testing.T) {
+// TestFault21_PoisonEntry: Harvest fails on one entry, and only on that.
+func TestFault21_PoisonEntry(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{gate: true})
 	b.plan(t, b.cell(0, 1), 75, "poison")
@@ -573,9 +573,9 @@ func TestFault21PoisonEntry(t *testing.T) {
 	b.exactlyAsPlanned(t)
 }
 
-// TestFault63TwoReplicas: any number of doorbells for writes that are done, or of
+// TestFault63_TwoReplicas: any number of doorbells for writes that are done, or of
 // processes that hear them, changes nothing.
-func TestFault63TwoReplicas(t *testing.T) {
+func TestFault63_TwoReplicas(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	for i := range 5 {

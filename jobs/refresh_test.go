@@ -110,9 +110,9 @@ func TestPullSettings(t *testing.T) {
 	}
 }
 
-// TestFault26AnotherUser: an answer for another user than the connection's is not
+// TestFault26_AnotherUser: an answer for another user than the connection's is not
 // stored, and nothing else is done with these credentials.
-func TestFault26AnotherUser(t *testing.T) {
+func TestFault26_AnotherUser(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	if _, err := b.pool.Exec(t.Context(), "update harvest_connections set harvest_user_id = $1, time_zone = 'Asia/Tokyo'", sandboxtest.MemberUserID); err != nil {

@@ -175,10 +175,10 @@ func (b *bench) sentAfterListing(t *testing.T) {
 	}
 }
 
-// TestFault50RestoreOfAnOlderBackup: after the backup cells were pushed, changed
+// TestFault50_RestoreOfAnOlderBackup: after the backup cells were pushed, changed
 // and deleted. The restored database knows nothing of it, and its owner pushes
 // all that she sees as not sent.
-func TestFault50RestoreOfAnOlderBackup(t *testing.T) {
+func TestFault50_RestoreOfAnOlderBackup(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	stop := b.run(t, b.work())
@@ -267,8 +267,8 @@ func TestFault50RestoreOfAnOlderBackup(t *testing.T) {
 	stop()
 }
 
-// TestFault50PullTrouble: while Harvest cannot be read, nothing is sent.
-func TestFault50PullTrouble(t *testing.T) {
+// TestFault50_PullTrouble: while Harvest cannot be read, nothing is sent.
+func TestFault50_PullTrouble(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	stop := b.run(t, b.work())
@@ -300,11 +300,11 @@ func TestFault50PullTrouble(t *testing.T) {
 	}
 }
 
-// TestFault49Failover: the database fails over to a standby that misses the end
+// TestFault49_Failover: the database fails over to a standby that misses the end
 // of a push: what came of it (T3), that it was about to be sent (T2), or that it
 // was ever confirmed (T1), so that its owner confirms it again. All is held by
 // hand then; only what T1 lost needs that.
-func TestFault49Failover(t *testing.T) {
+func TestFault49_Failover(t *testing.T) {
 	t.Parallel()
 	const unsettled = "remote_id = case when op = 'create' then null else remote_id end, finished_at = null, lookups = 0"
 	lost := map[string]string{
