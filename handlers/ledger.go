@@ -348,7 +348,7 @@ func writeOf(w *db.WriteRecord, profile planner.Profile, now time.Time) views.Wr
 	if w.State == ledger.Conflict && goneThere(w.Attempts) {
 		shown.Why = deletedThere
 	}
-	shown.History = historyOf(w, func(t time.Time) views.Moment { return views.ExactMomentAt(t, now, zone, profile.Clock) }, next)
+	shown.History = historyOf(w, func(t time.Time) views.Moment { return views.ExactMomentAt(t, now, zone, profile.Clock) }, next.IsZero())
 	return shown
 }
 
@@ -391,8 +391,8 @@ func goneThere(attempts []ledger.Attempt) bool {
 }
 
 // historyOf is everything that happened to a write, and what comes next. moment
-// tells an instant; next is zero for one that has come already.
-func historyOf(w *db.WriteRecord, moment func(time.Time) views.Moment, next views.Moment) []views.Point {
+// tells an instant; due is whether that of the next try has come.
+func historyOf(w *db.WriteRecord, moment func(time.Time) views.Moment, due bool) []views.Point {
 	points := []views.Point{{Kind: views.PointPlain, At: moment(w.CreatedAt), What: "Queued"}}
 	for _, a := range w.Attempts {
 		points = append(points, attemptPoint(a, w.Op, moment(a.At)))
@@ -408,12 +408,14 @@ func historyOf(w *db.WriteRecord, moment func(time.Time) views.Moment, next view
 	case w.Held:
 		points = append(points, views.Point{Kind: views.PointNext, What: "Next try", Outcome: "When Harvest has been compared."})
 	default:
-		point := views.Point{Kind: views.PointNext, At: next, What: "Next try"}
+		point := views.Point{Kind: views.PointNext, What: "Next try"}
 		if w.State == ledger.Uncertain {
 			point.What = "Next look"
 		}
-		if next.IsZero() {
+		if due {
 			point.Outcome = "In a moment."
+		} else {
+			point.At = moment(w.NotBefore)
 		}
 		points = append(points, point)
 	}
@@ -433,7 +435,10 @@ func attemptPoint(a ledger.Attempt, op ledger.Op, at views.Moment) views.Point {
 	case good:
 		point.Kind = views.PointGood
 	}
-	if a.Latency > 0 {
+	switch {
+	case a.Latency >= time.Second:
+		point.Latency = strconv.FormatFloat(a.Latency.Seconds(), 'f', 1, 64) + " s"
+	case a.Latency > 0:
 		point.Latency = strconv.FormatInt(a.Latency.Milliseconds(), 10) + " ms"
 	}
 	return point

@@ -401,7 +401,7 @@ func TestWriteHistory(t *testing.T) {
 	}
 	want := []string{
 		"plain: Queued",
-		"bad: Create the entry Harvest did not answer in time. Harvest may or may not have done it. 10000 ms",
+		"bad: Create the entry Harvest did not answer in time. Harvest may or may not have done it. 10.0 s",
 		"plain: Look for the entry Too early to look: Harvest may still be at it.",
 		"good: Look for the entry It is not there. status 200 · 120 ms",
 		"bad: Create the entry Harvest refused it (422). Harvest said: Project <b>is archived status 422 · request r-1",
