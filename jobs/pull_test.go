@@ -232,6 +232,7 @@ func TestFault36_PagesShift(t *testing.T) {
 	}{
 		{"cursor, shrinks", "cursor", 0},
 		{"cursor, grows", "cursor", 3},
+		{"page, shrinks", "page", 0},
 		{"page, grows", "page", 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

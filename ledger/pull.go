@@ -167,10 +167,30 @@ func pullAssignments(ctx context.Context, remote Remote, mirror Mirror) error {
 	return mirror.SaveAssignments(ctx, assignments)
 }
 
+// mostListings is how often entries are listed in one run if they come and go
+// meanwhile. What is missed at last, the weeks in view apart, is found when it
+// changes.
+const mostListings = 3
+
 func pullEntries(ctx context.Context, remote Remote, mirror Mirror, run Run, end time.Time) error {
+	for range mostListings {
+		shifted, err := listEntries(ctx, remote, mirror, run, end)
+		if err != nil || !shifted {
+			return err
+		}
+		run.Resume = ""
+	}
+	return nil
+}
+
+// listEntries stores all pages of a listing. It reports whether their number of
+// entries changed meanwhile: Harvest may number the pages (harvest-api.md,
+// section 5), and an entry that is deleted from one moves the first of the next
+// one onto it, where nobody sees it any more.
+func listEntries(ctx context.Context, remote Remote, mirror Mirror, run Run, end time.Time) (shifted bool, err error) {
 	if run.Resume == "" {
 		if err := mirror.Enter(ctx, PhaseEntries); err != nil {
-			return err
+			return false, err
 		}
 	}
 	filter := EntryFilter{Resume: run.Resume}
@@ -179,18 +199,21 @@ func pullEntries(ctx context.Context, remote Remote, mirror Mirror, run Run, end
 	} else {
 		filter.UpdatedSince = run.UpdatedSince
 	}
+	total := -1
 	for page, err := range remote.EntryPages(ctx, filter) {
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := mirror.SavePage(ctx, page); err != nil {
-			return err
+			return false, err
 		}
+		shifted = shifted || total >= 0 && page.Total != total
+		total = page.Total
 		if page.Next != "" && time.Now().After(end) {
-			return ErrSliceOver
+			return false, ErrSliceOver
 		}
 	}
-	return nil
+	return shifted, nil
 }
 
 // pullWindow begins anew when interrupted: it is short, and only a whole
