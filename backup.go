@@ -19,6 +19,12 @@ func (c *backupConfig) Run(ctx context.Context, env *environment) error {
 	if err := c.resolve(env.getenv); err != nil {
 		return err
 	}
+	if c.DatabaseURL == "" {
+		// Opening it would make one.
+		if _, err := os.Lstat(filepath.Join(c.DataDir, "postgres")); err != nil {
+			return fmt.Errorf("there is nothing to back up: %s holds no database; set --data-dir or --database-url", c.DataDir)
+		}
+	}
 	d, err := openDatabase(ctx, c.databaseConfig, env, shared)
 	if err != nil {
 		return err

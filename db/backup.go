@@ -2,7 +2,6 @@ package db
 
 import (
 	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -73,6 +72,7 @@ func saved(table string) bool {
 // there is none; a database that holds credentials is not backed up without the
 // key that opens them ([ErrWrongKey]). furrow is the version of the program.
 func Backup(ctx context.Context, pool *pgxpool.Pool, out io.Writer, spool *os.File, key []byte, furrow string) (Manifest, error) {
+	// Not by InTx: it sees one moment, and is not run again, as out is written to.
 	tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return Manifest{}, fmt.Errorf("begin: %w", err)
@@ -267,13 +267,4 @@ func rewind(f io.Seeker) error {
 func checksum(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])
-}
-
-// rowCounter counts the rows of a table: COPY ends each with a line break, and
-// writes those inside of texts in another way.
-type rowCounter int64
-
-func (c *rowCounter) Write(p []byte) (int, error) {
-	*c += rowCounter(bytes.Count(p, []byte{'\n'}))
-	return len(p), nil
 }

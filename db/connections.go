@@ -211,6 +211,7 @@ type ConnectionSummary struct {
 	ConnectedAt      time.Time
 	PulledAt         time.Time
 	LeaseUntil       time.Time
+	Held             bool // see hold.go
 	Unfinished       int
 }
 
@@ -224,7 +225,7 @@ func (s *Store) Connections(ctx context.Context) ([]ConnectionSummary, error) {
 	for i, r := range rows {
 		list[i] = ConnectionSummary{
 			ID: r.ID, Email: r.Email, State: ledger.ConnectionState(r.State), CompanyName: r.CompanyName, HarvestAccountID: r.HarvestAccountID,
-			ConnectedAt: r.ConnectedAt, PulledAt: deref(r.PulledAt), LeaseUntil: deref(r.LeaseUntil), Unfinished: int(r.Unfinished),
+			ConnectedAt: r.ConnectedAt, PulledAt: deref(r.PulledAt), LeaseUntil: deref(r.LeaseUntil), Held: r.Held, Unfinished: int(r.Unfinished),
 		}
 	}
 	return list, nil

@@ -99,6 +99,15 @@ func (b *BackupFile) check() error {
 	return b.Manifest.compare(found, b.SecretKey)
 }
 
+// rowCounter counts the rows of a table: COPY ends each with a line break, and
+// writes those inside of texts in another way.
+type rowCounter int64
+
+func (c *rowCounter) Write(p []byte) (int, error) {
+	*c += rowCounter(bytes.Count(p, []byte{'\n'}))
+	return len(p), nil
+}
+
 // compare returns an error if what was found is not what the manifest says.
 func (m *Manifest) compare(found []BackupTable, key []byte) error {
 	for i, want := range m.Tables {
@@ -220,29 +229,30 @@ func newestMigration() (int64, error) {
 // CheckEmpty returns an error, a sentence for the person who wants to restore,
 // if the database is not one that b can be restored into.
 func (b *BackupFile) CheckEmpty(ctx context.Context, pool *pgxpool.Pool) error {
-	tx, err := pool.Begin(ctx)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // nothing was changed
-	schema, err := schemaVersion(ctx, tx)
-	if err != nil {
-		return err
-	}
-	var made bool
-	if err := tx.QueryRow(ctx, "select to_regclass('users') is not null").Scan(&made); err != nil {
-		return fmt.Errorf("look for users: %w", err)
-	}
-	switch {
-	case schema == 0 && made:
-		return errors.New("the database belongs to another program: restore into an empty one")
-	case schema > b.Manifest.Schema:
-		return fmt.Errorf("the database was made for a newer schema (%d) than that of the backup (%d): "+
-			"restore into a database, or a data directory, on which furrow has not been started yet", schema, b.Manifest.Schema)
-	case schema == 0:
+	return NewStore(pool, nil).InTx(ctx, func(tx *Tx) error {
+		schema, err := schemaVersion(ctx, tx)
+		if err != nil {
+			return err
+		}
+		var made bool
+		if err := tx.QueryRow(ctx, "select to_regclass('users') is not null").Scan(&made); err != nil {
+			return fmt.Errorf("look for users: %w", err)
+		}
+		switch {
+		case schema == 0 && made:
+			return errors.New("the database belongs to another program: restore into an empty one")
+		case schema == 0:
+			return nil
+		}
+		if err := checkNoUsers(ctx, tx); err != nil {
+			return err
+		}
+		if schema > b.Manifest.Schema {
+			return fmt.Errorf("the database was made for a newer schema (%d) than that of the backup (%d): "+
+				"restore into a database, or a data directory, on which furrow has not been started yet", schema, b.Manifest.Schema)
+		}
 		return nil
-	}
-	return checkNoUsers(ctx, tx)
+	})
 }
 
 func checkNoUsers(ctx context.Context, tx pgx.Tx) error {

@@ -143,6 +143,9 @@ func TestBackupAndRestore(t *testing.T) {
 	if err := os.WriteFile(cut, content[:len(content)-100], 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if said, status := runCommand(t, furrow, "backup", file, "--data-dir", nowhere); status != 1 || !strings.Contains(said, "nothing to back up") {
+		t.Errorf("a backup of nothing: exit status %d, %s", status, said)
+	}
 	refused("no file", "no such file", nowhere, "--data-dir", nowhere)
 	refused("cut off", "cut off", cut, "--data-dir", nowhere)
 	refused("no backup", "not a backup", filepath.Join(here, "secret.key"), "--data-dir", nowhere)

@@ -298,7 +298,10 @@ func (h *adminHandler) connections(w http.ResponseWriter, r *http.Request) error
 			tone = views.FlashGood
 		}
 		lease := ""
-		if c.LeaseUntil.After(now) {
+		switch {
+		case c.Held:
+			lease = "not before a sync"
+		case c.LeaseUntil.After(now):
 			lease = moment(c.LeaseUntil).Text
 		}
 		page.Rows = append(page.Rows, []views.TableCell{

@@ -44,6 +44,10 @@ func TestHeld(t *testing.T) {
 	if got := ida.get("/ledger").text(t, "#w-"+strconv.FormatInt(waits, 10)+" .why"); got != why+" After that it is sent by itself, unless Harvest has it already." {
 		t.Errorf("the ledger says %q", got)
 	}
+	b.user(rootEmail, true)
+	if body := b.loggedIn(rootEmail).get("/admin/connections").body; !strings.Contains(body, "not before a sync") {
+		t.Error("admins do not see the hold")
+	}
 	for _, address := range []string{week, week + "/push", "/ledger"} {
 		if strings.Contains(ida.get(address).body, "Next try ") {
 			t.Errorf("%s promises a time", address)

@@ -220,7 +220,7 @@ func (q *Queries) ConnectionSave(ctx context.Context, arg ConnectionSaveParams) 
 }
 
 const Connections = `-- name: Connections :many
-select c.id, u.email, c.state, c.company_name, c.harvest_account_id, c.connected_at, c.pulled_at, c.lease_until,
+select c.id, u.email, c.state, c.company_name, c.harvest_account_id, c.connected_at, c.pulled_at, c.lease_until, (c.held_since is not null)::boolean as held,
        (select count(*) from writes w where w.connection_id = c.id
            and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
 from harvest_connections c join users u on u.id = c.user_id
@@ -236,6 +236,7 @@ type ConnectionsRow struct {
 	ConnectedAt      time.Time
 	PulledAt         *time.Time
 	LeaseUntil       *time.Time
+	Held             bool
 	Unfinished       int32
 }
 
@@ -257,6 +258,7 @@ func (q *Queries) Connections(ctx context.Context) ([]ConnectionsRow, error) {
 			&i.ConnectedAt,
 			&i.PulledAt,
 			&i.LeaseUntil,
+			&i.Held,
 			&i.Unfinished,
 		); err != nil {
 			return nil, err

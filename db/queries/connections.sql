@@ -38,7 +38,7 @@ select user_id, state, credentials, harvest_account_id, harvest_user_id, timesta
 select id, state from harvest_connections where user_id = @user_id for update;
 
 -- name: Connections :many
-select c.id, u.email, c.state, c.company_name, c.harvest_account_id, c.connected_at, c.pulled_at, c.lease_until,
+select c.id, u.email, c.state, c.company_name, c.harvest_account_id, c.connected_at, c.pulled_at, c.lease_until, (c.held_since is not null)::boolean as held,
        (select count(*) from writes w where w.connection_id = c.id
            and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
 from harvest_connections c join users u on u.id = c.user_id
