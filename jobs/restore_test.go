@@ -120,19 +120,19 @@ func (b *bench) shown(t *testing.T, id ledger.CellID) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := "nothing"
+	var said []string
 	for _, row := range plan.Rows {
 		if row.ID == id.RowID {
 			c := row.Cells[id.Date-b.week.Start]
-			said = fmt.Sprintf("%d planned, %d tracked, %s", c.Planned, c.Tracked(), c.Mark())
+			said = append(said, fmt.Sprintf("%d planned, %d tracked, %s", c.Planned, c.Tracked(), c.Mark()))
 		}
 	}
 	for _, l := range plan.PushLines(nil, b.week.End()) {
 		if l.Cell == id {
-			said += fmt.Sprintf(", %s %s %t", l.Action, l.Reason, l.Ticked)
+			said = append(said, fmt.Sprintf("%s %s %t", l.Action, l.Reason, l.Ticked))
 		}
 	}
-	return said
+	return strings.Join(said, ", ")
 }
 
 func ticked(l ledger.Line) bool { return l.Ticked }
