@@ -62,9 +62,9 @@ func (h *adminHandler) writes(w http.ResponseWriter, r *http.Request) error {
 			page.Retryable += n
 		}
 	}
-	now := h.now()
+	to := newTeller(user.Profile, h.now())
 	for i := range writes {
-		page.Writes[i] = writeOf(&writes[i], user.Profile, now)
+		page.Writes[i] = to.write(&writes[i])
 		page.Writes[i].Owner, page.Writes[i].CanDrop = writes[i].Email, false
 	}
 	if older != "" {

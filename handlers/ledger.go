@@ -149,11 +149,11 @@ func (h *ledgerHandler) listOf(r *http.Request) (views.LedgerList, []db.WriteCli
 		return none, nil, err
 	}
 	list := views.LedgerList{
-		Query: f.query(), States: writeOptions(f.group, counts.ByState), Summary: ledgerSummary(f, counts), Writes: make([]views.Write, len(writes)),
+		Query: f.query(), States: writeOptions(f.group, counts.ByState), Moving: counts.Moving, Writes: make([]views.Write, len(writes)),
 	}
-	now := h.now()
+	to := newTeller(user.Profile, h.now())
 	for i := range writes {
-		list.Writes[i] = writeOf(&writes[i], user.Profile, now)
+		list.Writes[i] = to.write(&writes[i])
 	}
 	if older != "" {
 		next := list.Query
@@ -205,7 +205,7 @@ func (h *ledgerHandler) liveWrite(r *http.Request) (views.WriteLive, error) {
 	if err != nil {
 		return views.WriteLive{}, err
 	}
-	live := views.WriteLive{Write: writeOf(&record, user.Profile, h.now())}
+	live := views.WriteLive{Write: newTeller(user.Profile, h.now()).write(&record)}
 	if record.UserID == user.ID {
 		date := record.Entry.SpentDate
 		live.Write.WeekURL = views.DayPath(planner.WeekOf(date, user.Profile.WeekStart), date)

@@ -25,7 +25,8 @@ func (h *ledgerHandler) export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	user, now := currentUser(r), h.now()
+	user := currentUser(r)
+	to := newTeller(user.Profile, h.now())
 	chosen := f.chosen(user.ID)
 	chosen.States, chosen.Most = f.group.states, csvBatch
 	batch, err := h.store.Writes(r.Context(), chosen)
@@ -33,13 +34,13 @@ func (h *ledgerHandler) export(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="furrow-ledger-`+user.Profile.Today(now).String()+`.csv"`)
+	w.Header().Set("Content-Disposition", `attachment; filename="furrow-ledger-`+user.Profile.Today(to.now).String()+`.csv"`)
 	ctx := context.WithoutCancel(r.Context()) // its end is that of a request; a client that leaves fails the writing
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	err = out.Write(csvHeader())
 	for err == nil && len(batch) > 0 {
-		if err = writeBatch(out, batch, user.Profile, now); err != nil || len(batch) < csvBatch {
+		if err = to.writeBatch(out, batch); err != nil || len(batch) < csvBatch {
 			break
 		}
 		chosen.Before = batch[len(batch)-1].ID
@@ -64,9 +65,9 @@ func (h *ledgerHandler) nextBatch(ctx context.Context, w http.ResponseWriter, ch
 	return h.store.Writes(ctx, chosen)
 }
 
-func writeBatch(out *csv.Writer, batch []db.WriteRecord, profile planner.Profile, now time.Time) error {
+func (to teller) writeBatch(out *csv.Writer, batch []db.WriteRecord) error {
 	for i := range batch {
-		if err := out.Write(csvRow(&batch[i], profile, now)); err != nil {
+		if err := out.Write(to.csvRow(&batch[i])); err != nil {
 			return err
 		}
 	}
@@ -80,10 +81,10 @@ func csvHeader() []string {
 	}
 }
 
-// csvRow tells a write to a reader with the profile. hours are those that the
-// entry is to have, if the write says so.
-func csvRow(w *db.WriteRecord, profile planner.Profile, now time.Time) []string {
-	shown := writeOf(w, profile, now)
+// csvRow tells a write as a row of the file. hours are those that the entry is
+// to have, if the write says so.
+func (to teller) csvRow(w *db.WriteRecord) []string {
+	shown := to.write(w)
 	hours, entryID := "", ""
 	if shown.Line.Amount != "" {
 		hours = w.Entry.Hours.Decimal()
@@ -92,9 +93,9 @@ func csvRow(w *db.WriteRecord, profile planner.Profile, now time.Time) []string 
 		entryID = strconv.FormatInt(w.RemoteID, 10)
 	}
 	row := []string{
-		strconv.FormatInt(w.ID, 10), csvTime(w.CreatedAt, profile), planner.WeekOf(w.Entry.SpentDate, profile.WeekStart).String(), w.Entry.SpentDate.String(),
+		strconv.FormatInt(w.ID, 10), to.csvTime(w.CreatedAt), planner.WeekOf(w.Entry.SpentDate, to.profile.WeekStart).String(), w.Entry.SpentDate.String(),
 		w.Client, w.Project, w.Task, strings.ReplaceAll(string(w.Op), "_", " "), hours, w.Entry.Notes,
-		shown.StateWord(), sentences(shown.Why, harvestSaid(shown.Message)), strconv.Itoa(shown.Attempts), csvTime(w.FinishedAt, profile), entryID, w.Reference,
+		shown.StateWord(), sentences(shown.Why, harvestSaid(shown.Message)), strconv.Itoa(shown.Attempts), to.csvTime(w.FinishedAt), entryID, w.Reference,
 	}
 	for i, cell := range row {
 		row[i] = harmless(cell)
@@ -103,11 +104,11 @@ func csvRow(w *db.WriteRecord, profile planner.Profile, now time.Time) []string 
 }
 
 // csvTime is an instant in the reader's zone; empty if there is none.
-func csvTime(t time.Time, profile planner.Profile) string {
+func (to teller) csvTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(profile.Location()).Format(time.RFC3339)
+	return t.In(to.zone).Format(time.RFC3339)
 }
 
 // harmless puts an apostrophe before text that a spreadsheet would take for a

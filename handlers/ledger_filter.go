@@ -89,9 +89,6 @@ func (f ledgerFilter) query() views.LedgerQuery {
 	return q
 }
 
-// filters reports whether anything is left out.
-func (f ledgerFilter) filters() bool { return f.query() != views.LedgerQuery{} }
-
 // clientOptions are the choices of the filter "client".
 func clientOptions(clients []db.WriteClient, chosen string) []views.Option {
 	options := []views.Option{{Label: "All clients", Selected: chosen == ""}}

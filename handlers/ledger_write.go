@@ -17,20 +17,40 @@ func moves(w *db.WriteRecord) bool {
 	return !w.State.Finished() && w.State != ledger.Blocked && w.Connection == ledger.Connected
 }
 
-// writeOf tells a write to a reader with the profile.
-func writeOf(w *db.WriteRecord, profile planner.Profile, now time.Time) views.Write {
-	zone := profile.Location()
-	moment := func(t time.Time) views.Moment { return views.MomentAt(t, now, zone, profile.Clock) }
+// teller tells writes to somebody, at a time.
+type teller struct {
+	profile planner.Profile
+	zone    *time.Location // of the profile; finding it takes longer than telling a write
+	now     time.Time
+}
+
+func newTeller(profile planner.Profile, now time.Time) teller {
+	return teller{profile, profile.Location(), now}
+}
+
+func (to teller) moment(t time.Time) views.Moment {
+	return views.MomentAt(t, to.now, to.zone, to.profile.Clock)
+}
+
+// exactly tells an instant to the second.
+func (to teller) exactly(t time.Time) views.Moment {
+	return views.ExactMomentAt(t, to.now, to.zone, to.profile.Clock)
+}
+
+// due reports whether the time of the next try has come.
+func (to teller) due(w *db.WriteRecord) bool { return !w.NotBefore.After(to.now) }
+
+// write tells a write.
+func (to teller) write(w *db.WriteRecord) views.Write {
 	shown := views.Write{
-		ID: w.ID, Line: writeLine(*w, profile.DurationFormat), State: w.State, Queued: moment(w.CreatedAt), Finished: moment(w.FinishedAt),
+		ID: w.ID, Line: writeLine(*w, to.profile.DurationFormat), State: w.State, Queued: to.moment(w.CreatedAt), Finished: to.moment(w.FinishedAt),
 		EntryID: w.RemoteID, EntryURL: entryURL(w.BaseURI, w.Entry.SpentDate), Reference: w.Reference, Attempts: tries(w.Attempts),
 		CanRetry: w.State.Retryable() && w.Connection == ledger.Connected, CanDrop: droppable(w.State),
+		Starts: w.Entry.Start.Format(to.profile.Clock), Before: to.remote(w.Before, w), After: to.remote(w.After, w), History: to.history(w),
 	}
-	shown.Starts = w.Entry.Start.Format(profile.Clock)
-	shown.Before, shown.After = remoteWords(w.Before, w, profile), remoteWords(w.After, w, profile)
 	var next views.Moment
-	if moves(w) && w.NotBefore.After(now) {
-		next = moment(w.NotBefore)
+	if moves(w) && !to.due(w) {
+		next = to.moment(w.NotBefore)
 	}
 	if w.State == ledger.Rejected || w.State == ledger.Retry {
 		shown.Message = w.Message
@@ -45,7 +65,6 @@ func writeOf(w *db.WriteRecord, profile planner.Profile, now time.Time) views.Wr
 	if w.State == ledger.Conflict && goneThere(w.Attempts) {
 		shown.Why = deletedThere
 	}
-	shown.History = historyOf(w, func(t time.Time) views.Moment { return views.ExactMomentAt(t, now, zone, profile.Clock) }, next.IsZero())
 	return shown
 }
 
@@ -59,18 +78,18 @@ func tries(attempts []ledger.Attempt) (n int) {
 	return n
 }
 
-// remoteWords tells an entry in Harvest that the write is about; empty for none.
-// The date and the start are told where they are not those of the write.
-func remoteWords(remote *ledger.Entry, w *db.WriteRecord, profile planner.Profile) string {
+// remote tells an entry in Harvest that the write is about; empty for none. The
+// date and the start are told where they are not those of the write.
+func (to teller) remote(remote *ledger.Entry, w *db.WriteRecord) string {
 	if remote == nil {
 		return ""
 	}
-	parts := []string{profile.DurationFormat.Format(remote.Hours.Minutes())}
+	parts := []string{to.profile.DurationFormat.Format(remote.Hours.Minutes())}
 	if remote.SpentDate != w.Entry.SpentDate {
 		parts = append(parts, "on "+remote.SpentDate.Format("Mon 2 Jan 2006"))
 	}
 	if remote.Start != w.Entry.Start && !remote.Start.IsZero() {
-		parts = append(parts, "from "+remote.Start.Format(profile.Clock))
+		parts = append(parts, "from "+remote.Start.Format(to.profile.Clock))
 	}
 	if remote.ProjectID != w.Entry.ProjectID || remote.TaskID != w.Entry.TaskID {
 		parts = append(parts, "on another project or task")
@@ -87,22 +106,21 @@ func goneThere(attempts []ledger.Attempt) bool {
 	return slices.ContainsFunc(attempts, func(a ledger.Attempt) bool { return a.Outcome == ledger.OutcomeGone })
 }
 
-// historyOf is everything that happened to a write, and what comes next. moment
-// tells an instant; due is whether that of the next try has come.
-func historyOf(w *db.WriteRecord, moment func(time.Time) views.Moment, due bool) []views.Point {
-	points := []views.Point{{Kind: views.PointPlain, At: moment(w.CreatedAt), What: "Queued"}}
+// history is everything that happened to a write, and what comes next.
+func (to teller) history(w *db.WriteRecord) []views.Point {
+	points := []views.Point{{Kind: views.PointPlain, At: to.exactly(w.CreatedAt), What: "Queued"}}
 	for _, a := range w.Attempts {
-		points = append(points, attemptPoint(a, w.Op, moment(a.At)))
+		points = append(points, attemptPoint(a, w.Op, to.exactly(a.At)))
 	}
 	if !w.State.Finished() {
-		return append(points, nextPoint(w, moment, due))
+		return append(points, to.next(w))
 	}
 	outcome, kind := settledOutcome(w)
-	return append(points, views.Point{Kind: kind, At: moment(w.FinishedAt), What: "Settled", Outcome: outcome})
+	return append(points, views.Point{Kind: kind, At: to.exactly(w.FinishedAt), What: "Settled", Outcome: outcome})
 }
 
-// nextPoint is what comes next of a write that is not finished.
-func nextPoint(w *db.WriteRecord, moment func(time.Time) views.Moment, due bool) views.Point {
+// next is what comes next of a write that is not finished.
+func (to teller) next(w *db.WriteRecord) views.Point {
 	point := views.Point{Kind: views.PointNext, What: "Next try"}
 	if w.State == ledger.Uncertain {
 		point.What = "Next look"
@@ -114,10 +132,10 @@ func nextPoint(w *db.WriteRecord, moment func(time.Time) views.Moment, due bool)
 		point.What, point.Outcome = "Being sent", "Harvest has not answered yet."
 	case w.Held:
 		point.Outcome = "When Harvest has been compared."
-	case due:
+	case to.due(w):
 		point.Outcome = "In a moment."
 	default:
-		point.At = moment(w.NotBefore)
+		point.At = to.exactly(w.NotBefore)
 	}
 	return point
 }

@@ -356,32 +356,6 @@ func doneOutcome(op ledger.Op) string {
 	}
 }
 
-// ledgerSummary tells how many writes there are, and how they stand.
-func ledgerSummary(f ledgerFilter, counts db.WriteCounts) string {
-	n := 0
-	for state, of := range counts.ByState {
-		if f.group.holds(state) {
-			n += of
-		}
-	}
-	what := " writes"
-	if n == 1 {
-		what = " write"
-	}
-	if f.filters() {
-		what += " found"
-	}
-	parts := []string{strconv.Itoa(n) + what + "."}
-	switch counts.Moving {
-	case 0:
-	case 1:
-		parts = append(parts, "1 is on its way to Harvest.")
-	default:
-		parts = append(parts, strconv.Itoa(counts.Moving)+" are on their way to Harvest.")
-	}
-	return strings.Join(parts, " ")
-}
-
 // connectionWord is the state of a connection.
 func connectionWord(state ledger.ConnectionState) string {
 	switch state {

@@ -28,12 +28,33 @@ type LedgerPage struct {
 // LedgerList is the part of the page that changes by itself. While Poll is set
 // it asks for itself every two seconds.
 type LedgerList struct {
-	Query   LedgerQuery // in force
-	States  []Option    // of the filter "state"; counts are shown
-	Summary string      // how many there are, and how many of them move
-	Writes  []Write
-	Older   string // address of the next page; empty on the last one
-	Poll    string // [LedgerLiveURL]; empty when nothing moves
+	Query  LedgerQuery // in force
+	States []Option    // of the filter "state"; counts are shown
+	Moving int         // of these, in whatever state, a worker brings so many on
+	Writes []Write
+	Older  string // address of the next page; empty on the last one
+	Poll   string // [LedgerLiveURL]; empty when nothing moves
+}
+
+// summary says how many writes there are, and how many of them move.
+func (l LedgerList) summary() string {
+	said := ""
+	for _, o := range l.States {
+		if o.Selected {
+			said = counted(o.Count, "write", "writes")
+		}
+	}
+	if l.Query.filters() {
+		said += " found"
+	}
+	switch l.Moving {
+	case 0:
+		return said + "."
+	case 1:
+		return said + ". 1 is on its way to Harvest."
+	default:
+		return said + ". " + grouped(l.Moving) + " are on their way to Harvest."
+	}
 }
 
 // stateURL leads to another state, with the other filters as they are.

@@ -201,7 +201,7 @@ func ledgerList() views.LedgerList {
 	query := views.LedgerQuery{State: views.LedgerNeedsYou, Week: "2026-11-23", Client: "4", Search: `5% "off" <b>`}
 	older := query
 	older.Before = "36"
-	return views.LedgerList{Query: query, States: states(), Summary: "1,284 writes found. 3 are on their way to Harvest.", Writes: sampleWrites(), Older: views.LedgerURL(older), Poll: views.LedgerLiveURL(query)}
+	return views.LedgerList{Query: query, States: states(), Moving: 3, Writes: sampleWrites(), Older: views.LedgerURL(older), Poll: views.LedgerLiveURL(query)}
 }
 
 func clientChoices() []views.Option {
@@ -358,9 +358,9 @@ func samples() map[string]templ.Component {
 		"push_nothing":      none.View(),
 		"push_offline":      offline.View(),
 		"ledger":            views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: ledgerList()}.View(),
-		"ledger_empty":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), List: views.LedgerList{States: states(), Summary: "0 writes."}}.View(),
-		"ledger_none":       views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{Search: "nowhere"}, States: states(), Summary: "0 writes found."}}.View(),
-		"ledger_older":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{State: views.LedgerSent, Before: "41"}, States: states(), Summary: "1,278 writes found.", Writes: sampleWrites()[1:2]}}.View(),
+		"ledger_empty":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), List: views.LedgerList{States: states()}}.View(),
+		"ledger_none":       views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{Search: "nowhere"}, States: []views.Option{{Label: "All", Selected: true}, {Value: views.LedgerSent, Label: "In Harvest"}}}}.View(),
+		"ledger_older":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{State: views.LedgerSent, Before: "41"}, States: states(), Writes: sampleWrites()[1:2]}}.View(),
 		"ledger_live":       ledgerList().View(),
 		"write":             views.WritePage{Chrome: chrome("Write 39", views.NavLedger), Live: views.WriteLive{Write: sampleWrites()[2]}}.View(),
 		"write_update":      views.WriteLive{Write: sampleWrites()[3]}.View(),
