@@ -406,7 +406,7 @@ func TestWriteHistory(t *testing.T) {
 		"good: Look for the entry It is not there. status 200 · 120 ms",
 		"bad: Create the entry Harvest refused it (422). Harvest said: Project <b>is archived status 422 · request r-1",
 		"plain: Try again at once Asked for by a person.",
-		"good: Look for the entry Harvest has it already, so it is not sent again. status 200",
+		"good: Look for the entry The entry is there already, so it is not made again. status 200",
 		"good: Settled It is in Harvest.",
 	}
 	if diff := cmp.Diff(want, history(lost)); diff != "" {

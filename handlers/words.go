@@ -289,6 +289,10 @@ func attemptOutcome(a ledger.Attempt, op ledger.Op) (outcome string, good bool) 
 		if op == ledger.OpDelete || op == ledger.OpRemoveDouble {
 			return "It is gone already.", true
 		}
+		if op == ledger.OpCreate || op == ledger.OpStart {
+			// Perhaps an earlier version of it, which is changed next.
+			return "The entry is there already, so it is not made again.", true
+		}
 		return "Harvest has it already, so it is not sent again.", true
 	case ledger.OutcomeAbsent:
 		if op == ledger.OpCreate || op == ledger.OpStart {
