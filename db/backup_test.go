@@ -337,8 +337,8 @@ func remade(t *testing.T, list []archived, change func(*db.Manifest)) []archived
 	return list
 }
 
-// TestBackupCutOff tries the file cut off after each of its bytes, and with each
-// of its bytes changed.
+// TestBackupCutOff tries the file cut off after its first and last bytes and many
+// in between, and with those bytes changed.
 func TestBackupCutOff(t *testing.T) {
 	t.Parallel()
 	f := lived(t)
@@ -362,13 +362,13 @@ func TestBackupCutOff(t *testing.T) {
 	if err := try(content); err != nil {
 		t.Fatal(err)
 	}
-	for n := range content {
+	for _, n := range places(len(content)) {
 		if err := try(content[:n]); !errors.Is(err, db.ErrCutOff) && (n > 0 || !errors.Is(err, db.ErrNotBackup)) {
 			t.Fatalf("cut after %d of %d bytes: %v", n, len(content), err)
 		}
 	}
 	passed := 0
-	for n := range content {
+	for _, n := range places(len(content)) {
 		changed := bytes.Clone(content)
 		changed[n] ^= 0x10
 		err := try(changed)
@@ -391,6 +391,18 @@ func TestBackupCutOff(t *testing.T) {
 	if err := try(append(bytes.Clone(content), content...)); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("twice: %v", err)
 	}
+}
+
+// places are all of the first and of the last bytes, where the ends of an archive
+// and of its parts lie, and every eleventh of the others.
+func places(size int) []int {
+	var list []int
+	for n := range size {
+		if n < 50 || n > size-150 || n%11 == 0 {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // TestBackupDamaged packs files that are whole archives, and not what was saved.

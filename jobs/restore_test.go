@@ -219,7 +219,7 @@ func TestFault50_RestoreOfAnOlderBackup(t *testing.T) {
 	}
 	stop = r.run(t, r.work()) // without pulls
 	r.ring(t, 3)
-	time.Sleep(5 * sweep)
+	r.jobsEnd(t)
 	if calls := r.sandbox.Requests(t); len(calls) != 0 {
 		t.Errorf("%d calls were made before the comparison: %v", len(calls), calls)
 	}

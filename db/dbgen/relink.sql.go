@@ -133,6 +133,7 @@ const PushedExists = `-- name: PushedExists :one
 select exists (select from pushed_entries where id = $1)
 `
 
+// Whose it is does not matter: an id is given once.
 func (q *Queries) PushedExists(ctx context.Context, id string) (bool, error) {
 	row := q.db.QueryRow(ctx, PushedExists, id)
 	var exists bool

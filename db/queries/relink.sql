@@ -39,6 +39,7 @@ where p.id = @id and p.user_id = @user_id and p.generation <= @generation
       and q.project_id = p.project_id and q.task_id = p.task_id and q.id <> p.id and q.removed_at is null
       and p.kind = 'plan' and q.kind = 'plan');
 
+-- Whose it is does not matter: an id is given once.
 -- name: PushedExists :one
 select exists (select from pushed_entries where id = @id);
 
