@@ -65,13 +65,13 @@ func openDatabase(ctx context.Context, c databaseConfig, env *environment, share
 	return d, nil
 }
 
-// exited receives an error if the private server ends by itself; it never does
-// if there is none.
-func (d *database) exited() <-chan error {
+// keep sees to it that the private server, if there is one, runs until ctx is
+// over. Meanwhile it may be away for seconds, as any database may.
+func (d *database) keep(ctx context.Context) error {
 	if d.server == nil {
 		return nil
 	}
-	return d.server.Exited()
+	return d.server.Keep(ctx)
 }
 
 // close closes the pool and stops the private server.

@@ -75,7 +75,7 @@ func (c *serveConfig) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer p.close(env.log)
-	return p.serve(ctx, env, listener, d.exited())
+	return p.serve(ctx, env, listener, d)
 }
 
 // program is everything that runs.
@@ -289,8 +289,8 @@ func (p *program) isReady(ctx context.Context) error {
 }
 
 // serve runs the queue and the server until ctx is over or one of them, or the
-// database, ends; then it stops them in reverse.
-func (p *program) serve(ctx context.Context, env *environment, listener net.Listener, databaseEnded <-chan error) error {
+// database, ends for good; then it stops them in reverse.
+func (p *program) serve(ctx context.Context, env *environment, listener net.Listener, d *database) error {
 	if err := p.queue.Start(ctx); err != nil {
 		return err
 	}
@@ -302,14 +302,7 @@ func (p *program) serve(ctx context.Context, env *environment, listener net.List
 		}
 		return nil
 	})
-	group.Go(func() error {
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-databaseEnded:
-			return fmt.Errorf("the private PostgreSQL ended: %w", err)
-		}
-	})
+	group.Go(func() error { return d.keep(ctx) })
 	group.Go(func() error { return p.clean(ctx, env.log) })
 	group.Go(func() error {
 		static.Warm() // off the way to the first answer

@@ -70,6 +70,8 @@ type Server struct {
 	owned   bool     // Stop stops it
 	lock    *os.File // held while owned
 
+	restarts int // that Keep tries
+
 	once   sync.Once
 	stop   chan struct{} // closed by once when Stop begins
 	gone   chan struct{} // closed when the server's process has ended
@@ -100,7 +102,7 @@ func open(ctx context.Context, cfg Config, attach bool) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, dir: dir,
+		cfg: cfg, dir: dir, restarts: maxRestarts,
 		stop: make(chan struct{}), gone: make(chan struct{}), exited: make(chan error, 1),
 	}
 	for {
@@ -113,7 +115,7 @@ func open(ctx context.Context, cfg Config, attach bool) (*Server, error) {
 		}
 		if attach && s.findRunning(ctx) {
 			cfg.Log.Debug("using the running PostgreSQL", "dir", dir)
-			go s.watch(s.pollExit)
+			go s.watch(s.stop, s.gone, s.pollExit)
 			return s, nil
 		}
 		// A program that was just killed may take a moment to let go of its lock.
@@ -141,7 +143,7 @@ func open(ctx context.Context, cfg Config, attach bool) (*Server, error) {
 func (s *Server) startLocked(ctx context.Context) error {
 	if s.findRunning(ctx) {
 		s.cfg.Log.Info("took over the PostgreSQL that an earlier run left", "pid", s.proc.Pid)
-		go s.watch(s.pollExit)
+		go s.watch(s.stop, s.gone, s.pollExit)
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -166,10 +168,8 @@ func (s *Server) startLocked(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, name := range []string{"postmaster.pid", ".s.PGSQL.5432.lock"} {
-		if err := disownPIDFile(filepath.Join(s.dir, name)); err != nil {
-			return unusable(s.dir, err)
-		}
+	if err := s.disown(); err != nil {
+		return err
 	}
 	if s.socket, err = socketDir(s.dir, user); err != nil {
 		return err
@@ -177,6 +177,15 @@ func (s *Server) startLocked(ctx context.Context) error {
 	if err := s.spawn(ctx, bin, user); err != nil {
 		s.removeSocketDir()
 		return err
+	}
+	return nil
+}
+
+func (s *Server) disown() error {
+	for _, name := range []string{"postmaster.pid", ".s.PGSQL.5432.lock"} {
+		if err := disownPIDFile(filepath.Join(s.dir, name)); err != nil {
+			return unusable(s.dir, err)
+		}
 	}
 	return nil
 }
@@ -207,8 +216,8 @@ func (s *Server) spawn(ctx context.Context, bin string, user *account) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("PostgreSQL cannot run in %s as %s (%w): that user must be able to pass every directory above it", s.dir, user, err)
 	}
-	s.proc = cmd.Process
-	go s.watch(func() { cmd.Wait() }) //nolint:errcheck // What it says is in the log.
+	s.proc, s.gone = cmd.Process, make(chan struct{})
+	go s.watch(s.stop, s.gone, func() { cmd.Wait() }) //nolint:errcheck // What it says is in the log.
 
 	err = s.waitReady(ctx)
 	if err == nil {
@@ -302,8 +311,87 @@ func (s *Server) ConnString() string { return connString(s.socket, "furrow") }
 // Version is the server's own, as in "15.13 (Debian 15.13-0+deb12u1)".
 func (s *Server) Version() string { return s.version }
 
-// Exited receives one error if the server ends without Stop.
+// Exited receives an error if the server ends without Stop.
 func (s *Server) Exited() <-chan error { return s.exited }
+
+// Keep starts the server again whenever it has ended by itself, at the same address, until ctx is over. It returns an
+// error only when that fails for minutes; then the server is not there. Stop must wait for its end. It takes the place
+// of Exited.
+func (s *Server) Keep(ctx context.Context) error {
+	var began time.Time
+	tries := 0
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case err = <-s.exited:
+		}
+		if time.Since(began) > steadyTime {
+			tries = 0
+		}
+		for err != nil {
+			if tries == s.restarts {
+				return fmt.Errorf("PostgreSQL ended, and could not be started again in %d tries: %w", tries, err)
+			}
+			wait := restartWait(tries)
+			tries++
+			s.cfg.Log.Error("PostgreSQL is not running; it is started again", "in", wait, "try", tries, "error", err)
+			if sleep(ctx, wait) != nil {
+				return nil
+			}
+			began = time.Now()
+			err = s.restart(ctx)
+			if ctx.Err() != nil {
+				return nil
+			}
+		}
+		s.cfg.Log.Info("PostgreSQL runs again", "pid", s.proc.Pid, "took", time.Since(began))
+	}
+}
+
+const (
+	maxRestarts = 10          // about three minutes
+	steadyTime  = time.Minute // a server that ran for so long had not failed to start
+)
+
+// restartWait doubles from a quarter of a second to half a minute, after a first try at once.
+func restartWait(tries int) time.Duration {
+	if tries == 0 {
+		return 0
+	}
+	return min(250*time.Millisecond<<(tries-1), 30*time.Second)
+}
+
+// restart starts a server that has ended. What it had left may be in use for a moment, then it fails.
+func (s *Server) restart(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	major, err := inspect(s.dir)
+	if err != nil {
+		return err
+	}
+	bin, err := find(ctx, major, s.dir)
+	if err != nil {
+		return err
+	}
+	user, err := serverUser(s.dir)
+	if err != nil {
+		return err
+	}
+	if err := s.disown(); err != nil {
+		return err
+	}
+	err = s.spawn(ctx, bin, user)
+	if err != nil {
+		s.once, s.stop = sync.Once{}, make(chan struct{}) // Stop is still to give back the lock
+		select {
+		case <-s.exited: // the end of what was just started
+		default:
+		}
+	}
+	return err
+}
 
 // Stop ends the server: it breaks off what still runs in it, writes everything to disk and waits for its end. If that
 // takes longer than ctx allows, or 30 s, the server is told to drop everything and recover at its next start. A
@@ -339,11 +427,11 @@ func (s *Server) shutdown(ctx context.Context) error {
 }
 
 // watch reports the server's end, which wait waits for.
-func (s *Server) watch(wait func()) {
+func (s *Server) watch(stop <-chan struct{}, gone chan<- struct{}, wait func()) {
 	wait()
-	close(s.gone)
+	defer close(gone)
 	select {
-	case <-s.stop:
+	case <-stop:
 	default:
 		s.exited <- fmt.Errorf("PostgreSQL in %s ended by itself; its log %s ends: %s", s.dir, s.logPath(), lastLines(s.logPath(), 0))
 	}

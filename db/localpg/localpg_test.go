@@ -897,6 +897,98 @@ func TestExited(t *testing.T) {
 	}
 }
 
+// A server that is killed is started again, at its address and with what was in it; one that cannot be started is
+// given up after a while.
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	server, err := Start(t.Context(), Config{DataDir: b.data, spare: b.spare})
+	b.must(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	kept := make(chan error, 1)
+	go func() { kept <- server.Keep(ctx) }()
+	p := &program{bench: b, programState: programState{ConnString: server.ConnString()}}
+	p.remember("kept")
+	for range 2 {
+		pid, _ := readPIDFile(server.dir)
+		conn, err := pgx.Connect(t.Context(), p.ConnString)
+		b.must(err)
+		b.must(syscall.Kill(pid, syscall.SIGKILL))
+		b.waitFor("the server to run again", func() bool {
+			conn, err := pgx.Connect(t.Context(), p.ConnString)
+			if err == nil {
+				conn.Close(t.Context())
+			}
+			now, _ := readPIDFile(server.dir)
+			return err == nil && now != pid
+		})
+		if words := p.recall(); words != "kept" {
+			t.Errorf("it holds %q", words)
+		}
+		if err := conn.Ping(t.Context()); err == nil {
+			t.Error("a connection outlived the server")
+		}
+		conn.Close(t.Context())
+	}
+	cancel()
+	b.must(<-kept)
+	b.must(server.Stop(t.Context()))
+	if alive(server.proc.Pid) {
+		t.Error("the server runs after Stop")
+	}
+	b.start().stop()
+}
+
+// A server that cannot be started for a while is tried again, and for too long a while is given up.
+func TestKeepTriesAgain(t *testing.T) {
+	t.Parallel()
+	for _, heals := range []bool{true, false} {
+		t.Run(fmt.Sprintf("heals_%t", heals), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			server, err := Start(t.Context(), Config{DataDir: b.data, spare: b.spare})
+			b.must(err)
+			server.restarts = 3
+			here, elsewhere := filepath.Join(server.dir, "global"), filepath.Join(server.dir, "elsewhere")
+			b.must(os.Rename(here, elsewhere))
+			b.must(server.proc.Signal(syscall.SIGQUIT))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			kept := make(chan error, 1)
+			go func() { kept <- server.Keep(ctx) }()
+			b.waitFor("a start that fails", func() bool {
+				text, err := os.ReadFile(server.logPath())
+				return err == nil && strings.Contains(string(text), "pg_control")
+			})
+			if heals {
+				b.must(os.Rename(elsewhere, here))
+				p := &program{bench: b, programState: programState{ConnString: server.ConnString()}}
+				b.waitFor("the server to run again", func() bool {
+					conn, err := pgx.Connect(t.Context(), p.ConnString)
+					if err == nil {
+						conn.Close(t.Context())
+					}
+					return err == nil
+				})
+				began := p.query("SELECT pg_postmaster_start_time()::text")
+				time.Sleep(time.Second) // in which nobody starts it once more
+				if now := p.query("SELECT pg_postmaster_start_time()::text"); now != began {
+					t.Errorf("it began at %s, and again at %s", began, now)
+				}
+				cancel()
+				b.must(<-kept)
+			} else if err := <-kept; err == nil || !strings.Contains(err.Error(), "could not be started again in 3 tries") || !strings.Contains(err.Error(), "pg_control") {
+				t.Errorf("it gave up with %v", err)
+			}
+			b.must(server.Stop(t.Context()))
+			if !heals {
+				b.must(os.Rename(elsewhere, here))
+			}
+			b.start().stop()
+		})
+	}
+}
+
 func TestStopWithoutTime(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
