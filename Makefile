@@ -6,7 +6,7 @@ export PATH := $(PATH):/usr/local/go/bin
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: run build test conformance e2e bench generate lint deps deps-run
+.PHONY: run build test chaos conformance e2e bench generate lint deps deps-run
 .DEFAULT_GOAL := build
 
 # Not `go run`, which does not pass on a SIGTERM: this way the program stops its PostgreSQL whichever way make is ended.
@@ -19,6 +19,12 @@ build:
 
 test: deps
 	go test -race ./...
+
+# The faults that take minutes (e2e/FAULTS.md): processes killed and stopped, databases that go away or are full. Then
+# random edits, pushes, faults and crashes; ROUNDS=500 for a long night of them.
+chaos: deps-run
+	FURROW_CHAOS=1 go test -count=1 -timeout 12m -run '^TestFault' ./e2e
+	go test -count=1 -timeout 0 -run '^TestRandomFaults$$' ./jobs -rapid.checks=$(or $(ROUNDS),25)
 
 # What the sandbox does, statement by statement; or another address: make conformance URL=https://... TOKEN=... ACCOUNT=...
 # reads only, WRITE=1 PROJECT=... TASK=... tracks time there as well. ID_URL is the identity service, if it is elsewhere.

@@ -258,7 +258,7 @@ func (s *Store) inTx(ctx context.Context, f func(*Tx) error, again func(error) b
 			return err
 		}
 		// Two that threw each other back should not meet again.
-		time.Sleep(rand.N(20 * time.Millisecond))
+		time.Sleep(rand.N(time.Duration(try) * 50 * time.Millisecond))
 	}
 }
 

@@ -87,7 +87,14 @@ func (p *person) post(path string, form url.Values) document {
 func (p *person) setUp() {
 	p.tb.Helper()
 	p.post("/setup", url.Values{"email": {email}, "password": {password}})
-	p.post("/settings/harvest", url.Values{"token": {sandboxtest.Token}, "account_id": {strconv.Itoa(sandboxtest.AccountID)}})
+	p.connect(sandboxtest.Token)
+}
+
+// connect connects the account with the sandbox by a token, and waits until the
+// first sync has ended.
+func (p *person) connect(token string) {
+	p.tb.Helper()
+	p.post("/settings/harvest", url.Values{"token": {token}, "account_id": {strconv.Itoa(sandboxtest.AccountID)}})
 	waitFor(p.tb, patience, "the first sync to end", func() error {
 		d := p.get("/week")
 		if status := words(d.Find("#sync-status").Text()); !strings.Contains(status, "In step with Harvest") {

@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -98,6 +99,7 @@ type program struct {
 
 	tb     testing.TB
 	args   []string
+	ready  string // the path that answers 200 when it is ready
 	home   string
 	log    string // path
 	cmd    *exec.Cmd
@@ -108,18 +110,31 @@ type program struct {
 // database of its own. It stops with the test.
 func startProgram(tb testing.TB, args ...string) *program {
 	tb.Helper()
-	p := &program{tb: tb, home: tb.TempDir()}
+	return startOn(tb, dbtest.URL(tb), filepath.Join(tb.TempDir(), "data"), args...)
+}
+
+// startOn is startProgram with a database and a data directory that others may
+// use as well.
+func startOn(tb testing.TB, database, dataDir string, args ...string) *program {
+	tb.Helper()
+	return startCommand(tb, "/readyz", append([]string{"serve", "--database-url", database, "--data-dir", dataDir}, args...)...)
+}
+
+// startCommand starts one of the program's commands that listen.
+func startCommand(tb testing.TB, ready string, args ...string) *program {
+	tb.Helper()
+	p := &program{tb: tb, ready: ready, home: tb.TempDir()}
 	p.log = filepath.Join(p.home, "program.log")
 	address := freeAddress(tb)
 	p.URL = "http://" + address
-	p.args = append([]string{"serve", "--listen", address, "--database-url", dbtest.URL(tb), "--data-dir", filepath.Join(p.home, "data")}, args...)
+	p.args = append(slices.Clone(args), "--listen", address)
 	tb.Cleanup(func() {
 		if p.cmd != nil {
 			p.stop()
 		}
 		if tb.Failed() {
 			if log, err := os.ReadFile(p.log); err == nil {
-				keep(tb, "program.log", log)
+				keep(tb, "program-"+strings.TrimPrefix(address, "127.0.0.1:")+".log", log)
 			}
 		}
 	})
@@ -156,7 +171,7 @@ func (p *program) start() {
 			p.tb.Fatalf("the program ended: %v\n%s", err, tail(said, 20))
 		default:
 		}
-		status, err := p.get("/readyz")
+		status, err := p.get(p.ready)
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("status %d", status)
 		}

@@ -1,13 +1,14 @@
 package dbtest
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -17,10 +18,17 @@ type Line struct {
 	// URL is the address of the database by this way.
 	URL string
 
-	mu        sync.Mutex
-	statement string // the next one breaks its connection; empty: none does
-	moment    Moment
-	cuts      int
+	mu   sync.Mutex
+	next *Cut // nil: none
+	cuts int
+}
+
+// Cut says which connection breaks, and when.
+type Cut struct {
+	At     string // the statement that breaks its connection, one that is sent by itself: "begin" or "commit"
+	In     string // only in a transaction that has run a statement with this text; empty: in any
+	Moment Moment
+	Then   func() // what happens besides, before either side notices; may be nil
 }
 
 // Moment is when a connection breaks.
@@ -73,12 +81,11 @@ func NewLine(tb testing.TB, address string) *Line {
 	return line
 }
 
-// Cut breaks the next connection on which a statement comes that is sent by
-// itself, such as "begin" or "commit".
-func (l *Line) Cut(statement string, moment Moment) {
+// Cut breaks a connection, once.
+func (l *Line) Cut(c Cut) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.statement, l.moment = statement, moment
+	l.next = &c
 }
 
 // Cuts is how many connections were broken.
@@ -88,16 +95,39 @@ func (l *Line) Cuts() int {
 	return l.cuts
 }
 
-// breaks says whether a message breaks its connection, and when.
-func (l *Line) breaks(kind byte, body []byte) (Moment, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.statement == "" || kind != 'Q' || !bytes.HasPrefix(body, []byte(l.statement)) {
-		return "", false
+// conversation is what a connection has said.
+type conversation struct {
+	prepared map[string]string // statements by name
+	run      []string          // since the transaction began
+}
+
+// hears takes a message in, and returns the cut that it meets.
+func (l *Line) hears(c *conversation, kind byte, body []byte) *Cut {
+	parts := strings.SplitN(string(body), "\x00", 3)
+	switch {
+	case kind == 'P' && len(parts) == 3: // parse: a name, a statement
+		c.prepared[parts[0]] = parts[1]
+	case kind == 'B' && len(parts) == 3: // bind: a portal, the name of a statement
+		c.run = append(c.run, c.prepared[parts[1]])
+	case kind == 'Q':
+		if strings.HasPrefix(parts[0], "begin") {
+			c.run = nil
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.next == nil || !strings.HasPrefix(parts[0], l.next.At) {
+			return nil
+		}
+		in := func(statement string) bool { return strings.Contains(statement, l.next.In) }
+		if l.next.In != "" && !slices.ContainsFunc(c.run, in) {
+			return nil
+		}
+		cut := l.next
+		l.next = nil
+		l.cuts++
+		return cut
 	}
-	l.statement = ""
-	l.cuts++
-	return l.moment, true
+	return nil
 }
 
 func (l *Line) connect(ctx context.Context, client net.Conn, network, address string) {
@@ -128,6 +158,7 @@ func (l *Line) connect(ctx context.Context, client net.Conn, network, address st
 // the connection. Their form: https://www.postgresql.org/docs/15/protocol-message-formats.html
 func (l *Line) pass(client io.Reader, server io.Writer, answers *gate) {
 	kind := []byte{} // the first message has none
+	said := &conversation{prepared: map[string]string{}}
 	for {
 		head := make([]byte, len(kind)+4)
 		if _, err := io.ReadFull(client, head); err != nil {
@@ -138,21 +169,25 @@ func (l *Line) pass(client io.Reader, server io.Writer, answers *gate) {
 			return
 		}
 		copy(kind, head)
-		moment, breaks := Moment(""), false
+		var cut *Cut
 		if len(kind) == 1 {
-			moment, breaks = l.breaks(kind[0], body)
+			cut = l.hears(said, kind[0], body)
 		}
-		if breaks && moment == NotArrived {
-			return
-		}
-		if breaks {
+		if cut != nil && cut.Moment == NotTold {
 			answers.shut()
 		}
-		if _, err := server.Write(append(head, body...)); err != nil {
-			return
+		if cut == nil || cut.Moment == NotTold {
+			if _, err := server.Write(append(head, body...)); err != nil {
+				return
+			}
 		}
-		if breaks {
-			<-answers.came
+		if cut != nil {
+			if cut.Moment == NotTold {
+				<-answers.came
+			}
+			if cut.Then != nil {
+				cut.Then()
+			}
 			return
 		}
 		kind = make([]byte, 1)
