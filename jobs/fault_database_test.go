@@ -170,15 +170,15 @@ func TestFault56_NoTransactionAcrossCalls(t *testing.T) {
 			t.Parallel()
 			b := setUp(t, benchOptions{gate: true})
 			b.plan(t, b.cell(0, 1), 75, "Grid and type")
-			const delay = time.Second
+			const delay = 1700 * time.Millisecond
 			b.fault(t, method, entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.DelayMS = int(delay.Milliseconds()) })
 			b.run(t, b.work())
 			b.confirm(t, nil)
 			b.struck(t)
-			// One that is open for a moment is another's; one that spans the call is as old as it.
+			// A young one is somebody else's; one that was open when the call began is as old as it.
 			for began := time.Now(); time.Since(began) < delay*9/10; time.Sleep(10 * time.Millisecond) {
 				n := b.number(t, `select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
-					and clock_timestamp() - xact_start > interval '200 ms'`)
+					and clock_timestamp() - xact_start > interval '1 s'`)
 				if n > 0 {
 					t.Fatalf("%d transactions are open during the call", n)
 				}
@@ -227,8 +227,7 @@ func TestFault57_NotifyLost(t *testing.T) {
 			}
 			b.settled(t, ledger.Done)
 			took := time.Since(began)
-			t.Logf("after %s", took)
-			if took > 2*time.Second {
+			if took > 5*time.Second { // looked for each second; the rest is for a busy machine
 				t.Errorf("the job was found after %s", took)
 			}
 			b.exactlyAsPlanned(t)
@@ -252,6 +251,7 @@ func TestFault58_ClockSkew(t *testing.T) {
 			var starts atomic.Int64
 			work := b.work()
 			work.Now = func() time.Time { return time.Now().Add(skew) }
+			work.Sweep = 2 * time.Second
 			work.Store = countedStore{work.Store, &starts}
 			said := &lines{}
 			pool, err := db.Open(t.Context(), b.url, 12)

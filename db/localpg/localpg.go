@@ -386,7 +386,7 @@ func (s *Server) restart(ctx context.Context) error {
 	if err != nil {
 		s.once, s.stop = sync.Once{}, make(chan struct{}) // Stop is still to give back the lock
 		select {
-		case <-s.exited: // the end of what was just started
+		case <-s.exited: //nolint:errcheck // It is the end of what was just started.
 		default:
 		}
 	}
