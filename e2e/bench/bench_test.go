@@ -226,7 +226,7 @@ var hash = sync.OnceValues(func() (string, error) { return handlers.HashPassword
 // The connections of package main.
 const (
 	webConns   = 16
-	queueConns = 12
+	queueConns = 20
 )
 
 // start joins a program over a database of its own.
