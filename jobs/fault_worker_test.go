@@ -211,11 +211,12 @@ func TestFault66_EditedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestFault67_BulkPush: while one user pushes 500 entries at the pace that
-// Harvest allows, another one's pushes go out at once.
+// TestFault67_BulkPush: while one user pushes many entries at the pace that
+// Harvest allows, another one's pushes go out at once. On a machine that has
+// other work no time tells that, but how many of the many went out meanwhile does.
 func TestFault67_BulkPush(t *testing.T) {
 	t.Parallel()
-	const bulk, clicks, most = 500, 20, 3 * time.Second
+	const bulk, clicks, most = 150, 10, 10
 	b := setUp(t, benchOptions{gate: true})
 	b.sandbox.Switch(t, map[string]any{"limits": map[string]any{"general": 100}})
 	jonas := b.colleague(t)
@@ -242,23 +243,30 @@ func TestFault67_BulkPush(t *testing.T) {
 	b.week = first
 	stop := b.run(t, b.work())
 
-	var took []time.Duration
+	done := func() int {
+		counts, err := b.store.CountWrites(t.Context(), db.WriteFilter{UserID: b.userID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return counts.ByState[ledger.Done]
+	}
+	waitFor(t, "the first turn of the bulk", func() bool { return done() > 0 })
+	var before []int
 	for i := range clicks {
 		jonas.plan(t, jonas.cell(i%len(jonas.rows), i/len(jonas.rows)), 30, "")
-		clicked := time.Now()
+		clicked := done()
 		if n := jonas.confirm(t, nil); n != 1 {
 			t.Fatalf("%d lines", n)
 		}
 		waitFor(t, "the colleague's push", func() bool { return jonas.last(t).State == ledger.Done })
-		took = append(took, time.Since(clicked))
+		before = append(before, done()-clicked)
 	}
-	slices.Sort(took)
-	if p95 := took[clicks*95/100-1]; p95 > most {
-		t.Errorf("95 of 100 pushes beside it took %v, want at most %v: %v", p95, most, took)
+	slices.Sort(before)
+	if before[clicks-2] > most { // all but one
+		t.Errorf("pushes waited for %v of the bulk, want at most %d", before, most)
 	}
-	counts, err := b.store.CountWrites(t.Context(), db.WriteFilter{UserID: b.userID})
-	if err != nil || counts.ByState[ledger.Done] == 0 || counts.ByState[ledger.Done] == bulk {
-		t.Errorf("meanwhile %v, %v", counts, err)
+	if n := done(); n == bulk {
+		t.Error("the bulk was over before")
 	}
 	for _, r := range b.sandbox.Requests(t) {
 		if r.Status == http.StatusTooManyRequests {
@@ -271,7 +279,7 @@ func TestFault67_BulkPush(t *testing.T) {
 		t.Errorf("%d writes were on their way and then had to wait, %v", refused, err)
 	}
 
-	// The rest would take two minutes at that pace.
+	// The rest would take most of a minute at that pace.
 	stop()
 	b.sandbox.Switch(t, map[string]any{"limits": map[string]any{"general": 0}})
 	if _, err := b.pool.Exec(t.Context(), "update api_gates set step = '0', tat = '-infinity'"); err != nil {
@@ -279,11 +287,7 @@ func TestFault67_BulkPush(t *testing.T) {
 	}
 	waitFor(t, "the rest", func() bool {
 		b.drain(t)
-		counts, err := b.store.CountWrites(t.Context(), db.WriteFilter{UserID: b.userID})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return counts.ByState[ledger.Done] == bulk
+		return done() == bulk
 	})
 	for _, b.week = range weeks {
 		b.exactlyAsPlanned(t)

@@ -239,16 +239,16 @@ func TestFault36_PagesShift(t *testing.T) {
 			t.Parallel()
 			b := setUp(t, benchOptions{pageSize: 100})
 			b.sandbox.Switch(t, map[string]any{"paging": map[string]string{"time_entries": tt.style}})
-			b.fault(t, http.MethodGet, entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.After, f.DelayMS = 2, 700 })
-			near, far := b.own(t, 1, 10), b.own(t, 100, 200)
+			b.fault(t, http.MethodGet, entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.After, f.DelayMS = 2, 1000 })
+			one, other := b.own(t, 1, 4), b.own(t, 5, 10) // in view, so that their end is seen
 			id := b.startRun(t)
 			b.run(t, b.work())
 			waitFor(t, "the third page", func() bool { return b.sandbox.Faults(t)[0].Struck == 1 })
-			b.sandbox.WebDelete(t, near.ID)
-			b.sandbox.WebDelete(t, far.ID)
+			b.sandbox.WebDelete(t, one.ID)
+			b.sandbox.WebDelete(t, other.ID)
 			for range tt.created {
 				b.sandbox.WebCreate(t, map[string]any{
-					"user_id": sandboxtest.UserID, "project_id": far.Project.ID, "task_id": far.Task.ID, "spent_date": b.week.Start.String(), "hours": 0.33,
+					"user_id": sandboxtest.UserID, "project_id": one.Project.ID, "task_id": one.Task.ID, "spent_date": b.week.Start.String(), "hours": 0.33,
 				})
 			}
 			if run := b.runEnds(t, id); run.State != ledger.RunDone {
