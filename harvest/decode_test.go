@@ -43,6 +43,8 @@ func slowDecode(tb testing.TB, body []byte) []ledger.RemoteEntry {
 			ApprovalStatus string      `json:"approval_status"`
 			IsBilled       bool        `json:"is_billed"`
 			IsRunning      bool        `json:"is_running"`
+			TimerStartedAt time.Time   `json:"timer_started_at"`
+			TimerBefore    json.Number `json:"hours_without_timer"`
 			Billable       bool        `json:"billable"`
 			CreatedAt      time.Time   `json:"created_at"`
 			UpdatedAt      time.Time   `json:"updated_at"`
@@ -89,11 +91,17 @@ func slowDecode(tb testing.TB, body []byte) []ledger.RemoteEntry {
 		if err != nil {
 			tb.Fatal(err)
 		}
+		before := 0.0
+		if w.IsRunning {
+			if before, err = w.TimerBefore.Float64(); err != nil {
+				tb.Fatal(err)
+			}
+		}
 		entries = append(entries, ledger.RemoteEntry{
 			ID: w.ID, UserID: id(w.User.ID), ClientID: id(w.Client.ID), ClientName: w.Client.Name, Currency: w.Client.Currency,
 			ProjectID: id(w.Project.ID), ProjectName: w.Project.Name, TaskID: id(w.Task.ID), TaskName: w.Task.Name, SpentDate: date,
 			Hours: planner.Hours(f*100 + 0.5), StartedTime: timeOfDay(w.StartedTime), EndedTime: timeOfDay(w.EndedTime), Notes: w.Notes, IsLocked: w.IsLocked, LockedReason: w.LockedReason,
-			ApprovalStatus: w.ApprovalStatus, IsBilled: w.IsBilled, IsRunning: w.IsRunning, Billable: w.Billable,
+			ApprovalStatus: w.ApprovalStatus, IsBilled: w.IsBilled, IsRunning: w.IsRunning, TimerStartedAt: w.TimerStartedAt, TimerBefore: planner.Hours(before*100 + 0.5), Billable: w.Billable,
 			ReferenceID: w.Reference.ID, ReferenceGroup: w.Reference.Group, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt,
 		})
 	}

@@ -237,7 +237,7 @@ func TestTimers(t *testing.T) {
 			b.FreezeClock(t, b.Now(t).Truncate(24*time.Hour).Add(10*time.Hour))
 			what := start(t, b)
 			timer, err := b.client.StartTimer(t.Context(), what, "reference", "https://furrow.example/1")
-			if err != nil || !timer.IsRunning || !timer.Is("reference") || timer.Notes != what.Notes || timer.Hours != 0 || timer.Before != 0 || !timer.StartedAt.Equal(b.Now(t)) {
+			if err != nil || !timer.IsRunning || !timer.Is("reference") || timer.Notes != what.Notes || timer.Hours != 0 || timer.TimerBefore != 0 || !timer.TimerStartedAt.Equal(b.Now(t)) {
 				t.Fatalf("started %+v, %v", timer, err)
 			}
 			b.Advance(t, 90*time.Minute)
@@ -256,14 +256,14 @@ func TestTimers(t *testing.T) {
 			}
 			b.Advance(t, 30*time.Minute)
 			stopped, err := b.client.StopTimer(t.Context(), second.ID)
-			if err != nil || stopped.IsRunning || stopped.Hours != 50 || stopped.Before != 50 || !stopped.StartedAt.IsZero() {
+			if err != nil || stopped.IsRunning || stopped.Hours != 50 || stopped.TimerBefore != 0 || !stopped.TimerStartedAt.IsZero() {
 				t.Errorf("stopped %+v, %v", stopped, err)
 			}
 			again, err := b.client.RestartTimer(t.Context(), timer.ID)
 			if err != nil || !again.IsRunning || again.SpentDate != what.SpentDate || (again.ID == timer.ID) != (mode == "duration") {
 				t.Fatalf("restarted %+v, %v", again, err)
 			}
-			if want := planner.Hours(150); mode == "duration" && again.Before != want {
+			if want := planner.Hours(150); mode == "duration" && again.TimerBefore != want {
 				t.Errorf("restarted %+v, want %v from before", again, want)
 			}
 			_, err = b.client.RestartTimer(t.Context(), again.ID)

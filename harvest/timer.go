@@ -14,7 +14,7 @@ import (
 // section 7.1). reference may be empty; without one a lost answer cannot be
 // found again. Errors and the meaning of the answer are as for
 // [Client.CreateEntry]; look at IsRunning.
-func (c *Client) StartTimer(ctx context.Context, start ledger.TimerStart, reference, permalink string) (ledger.Timer, error) {
+func (c *Client) StartTimer(ctx context.Context, start ledger.TimerStart, reference, permalink string) (ledger.RemoteEntry, error) {
 	what := call{method: http.MethodPost, path: entriesPath, name: entriesPath}
 	body := wireChange{ProjectID: start.ProjectID, TaskID: start.TaskID, SpentDate: start.SpentDate.String(), Notes: &start.Notes}
 	if reference != "" {
@@ -22,9 +22,9 @@ func (c *Client) StartTimer(ctx context.Context, start ledger.TimerStart, refere
 	}
 	var err error
 	if what.body, err = json.Marshal(body); err != nil {
-		return ledger.Timer{}, c.failed(what, ledger.Refused, ledger.ReasonInvalid)
+		return ledger.RemoteEntry{}, c.failed(what, ledger.Refused, ledger.ReasonInvalid)
 	}
-	return c.timer(ctx, what, func(e ledger.RemoteEntry) error {
+	return c.oneEntry(ctx, what, func(e ledger.RemoteEntry) error {
 		bare := e.ReferenceID == "" && e.ProjectID == start.ProjectID && e.TaskID == start.TaskID && e.SpentDate == start.SpentDate
 		if (reference == "" || !e.Is(reference)) && !bare {
 			return errOtherEntry
@@ -35,18 +35,18 @@ func (c *Client) StartTimer(ctx context.Context, start ledger.TimerStart, refere
 
 // StopTimer stops the clock of an entry. Harvest refuses that with
 // ReasonInvalid if it does not run (harvest-api.md, section 7.2).
-func (c *Client) StopTimer(ctx context.Context, id int64) (ledger.Timer, error) {
+func (c *Client) StopTimer(ctx context.Context, id int64) (ledger.RemoteEntry, error) {
 	what := call{method: http.MethodPatch, path: entryPath(id) + "/stop", name: entryName + "/stop"}
-	return c.timer(ctx, what, func(e ledger.RemoteEntry) error { return sameID(e, id) })
+	return c.oneEntry(ctx, what, func(e ledger.RemoteEntry) error { return sameID(e, id) })
 }
 
 // RestartTimer lets the clock of an entry run on, on the entry's own date. In
 // accounts with start and end times Harvest may make another entry for that,
 // so the returned one is the one that runs (harvest-api.md, section 7.2). A
 // locked entry may come back as it was. Running already is ReasonInvalid.
-func (c *Client) RestartTimer(ctx context.Context, id int64) (ledger.Timer, error) {
+func (c *Client) RestartTimer(ctx context.Context, id int64) (ledger.RemoteEntry, error) {
 	what := call{method: http.MethodPatch, path: entryPath(id) + "/restart", name: entryName + "/restart"}
-	return c.timer(ctx, what, func(e ledger.RemoteEntry) error {
+	return c.oneEntry(ctx, what, func(e ledger.RemoteEntry) error {
 		if e.ID != id && !e.IsRunning {
 			return errOtherEntry
 		}
@@ -81,46 +81,4 @@ func (c *Client) DeleteReference(ctx context.Context, id int64) error {
 			return nil
 		},
 	})
-}
-
-// timer makes a call that is answered with a time entry, and reads its clock
-// too.
-func (c *Client) timer(ctx context.Context, what call, check func(ledger.RemoteEntry) error) (timer ledger.Timer, err error) {
-	what.class = ledger.GateGeneral
-	what.decode = func(body []byte) error {
-		if timer, err = decodeTimer(body); err != nil {
-			return err
-		}
-		return check(timer.RemoteEntry)
-	}
-	if err := c.do(ctx, what); err != nil {
-		return ledger.Timer{}, err
-	}
-	return timer, nil
-}
-
-func decodeTimer(body []byte) (timer ledger.Timer, err error) {
-	if timer.RemoteEntry, err = decodeEntry(body); err != nil {
-		return ledger.Timer{}, err
-	}
-	var wire struct {
-		Before    number `json:"hours_without_timer"`
-		StartedAt text   `json:"timer_started_at"`
-	}
-	if err := json.Unmarshal(body, &wire); err != nil {
-		return ledger.Timer{}, describe(err)
-	}
-	var problem fieldErrors
-	timer.Before, err = hours(wire.Before)
-	problem.add("hours_without_timer", err)
-	if wire.Before == "" && !timer.IsRunning {
-		timer.Before = timer.Hours // older answers lack it
-	}
-	if timer.IsRunning {
-		timer.StartedAt = problem.instant("timer_started_at", wire.StartedAt)
-	}
-	if problem.err != nil {
-		return ledger.Timer{}, problem.err
-	}
-	return timer, nil
 }

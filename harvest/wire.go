@@ -92,6 +92,10 @@ func (s *entryScanner) entry(e *ledger.RemoteEntry) {
 			e.IsRunning = s.flag()
 		case "billable":
 			e.Billable = s.flag()
+		case "timer_started_at":
+			e.TimerStartedAt = s.instant()
+		case "hours_without_timer":
+			e.TimerBefore = s.hours()
 		case "created_at":
 			e.CreatedAt = s.instant()
 		case "updated_at":
@@ -109,6 +113,9 @@ func (s *entryScanner) entry(e *ledger.RemoteEntry) {
 		default:
 			s.skip()
 		}
+	}
+	if !e.IsRunning {
+		e.TimerStartedAt, e.TimerBefore = time.Time{}, 0
 	}
 	switch {
 	case e.ID <= 0:

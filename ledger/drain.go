@@ -184,7 +184,6 @@ func (d *drain) send(ctx context.Context, w Write) (goOn bool, err error) {
 // call asks Harvest to do what w means. remote is nil if the entry is gone then.
 func (d *drain) call(ctx context.Context, w Write) (remote *RemoteEntry, err error) {
 	var entry RemoteEntry
-	var timer Timer
 	switch {
 	case w.Op == OpCreate && w.RemoteID == 0:
 		entry, err = d.remote.CreateEntry(ctx, w.Entry, w.Reference, w.Permalink)
@@ -194,14 +193,11 @@ func (d *drain) call(ctx context.Context, w Write) (remote *RemoteEntry, err err
 		return nil, d.remote.DeleteEntry(ctx, w.RemoteID)
 	case w.Op == OpStart && w.RemoteID == 0:
 		start := TimerStart{ProjectID: w.Entry.ProjectID, TaskID: w.Entry.TaskID, SpentDate: w.Entry.SpentDate, Notes: w.Entry.Notes}
-		timer, err = d.remote.StartTimer(ctx, start, w.Reference, w.Permalink)
-		entry = timer.RemoteEntry
+		entry, err = d.remote.StartTimer(ctx, start, w.Reference, w.Permalink)
 	case w.Op == OpStart:
-		timer, err = d.remote.RestartTimer(ctx, w.RemoteID)
-		entry = timer.RemoteEntry
+		entry, err = d.remote.RestartTimer(ctx, w.RemoteID)
 	case w.Op == OpStop:
-		timer, err = d.remote.StopTimer(ctx, w.RemoteID)
-		entry = timer.RemoteEntry
+		entry, err = d.remote.StopTimer(ctx, w.RemoteID)
 	case w.Op == OpAdopt:
 		entry, err = d.remote.SetReference(ctx, w.RemoteID, w.Reference, w.Permalink)
 	default:

@@ -137,6 +137,11 @@ type RemoteEntry struct {
 	ReferenceGroup string // external_reference.group_id
 	CreatedAt      time.Time
 	UpdatedAt      time.Time // whole seconds, UTC
+
+	// Of a timer that runs: when it was started, and the time that was on the
+	// entry before. Hours are as of the moment in which Harvest told them.
+	TimerStartedAt time.Time
+	TimerBefore    planner.Hours
 }
 
 // Entry returns the part of r that we can mean. Only what has an end has a

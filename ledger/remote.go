@@ -52,14 +52,14 @@ type Remote interface {
 
 	// StartTimer makes a time entry of ours whose clock runs, and stops whatever
 	// else runs for the user. What is said of CreateEntry holds for it too.
-	StartTimer(ctx context.Context, start TimerStart, reference, permalink string) (Timer, error)
+	StartTimer(ctx context.Context, start TimerStart, reference, permalink string) (RemoteEntry, error)
 
 	// RestartTimer lets the clock of an entry of ours run on. The returned entry
 	// is the one that runs, which may be another one.
-	RestartTimer(ctx context.Context, id int64) (Timer, error)
+	RestartTimer(ctx context.Context, id int64) (RemoteEntry, error)
 
 	// StopTimer stops the clock of an entry of ours.
-	StopTimer(ctx context.Context, id int64) (Timer, error)
+	StopTimer(ctx context.Context, id int64) (RemoteEntry, error)
 
 	// SetReference makes an entry one of ours and changes nothing else.
 	SetReference(ctx context.Context, id int64, reference, permalink string) (RemoteEntry, error)

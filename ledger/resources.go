@@ -124,12 +124,3 @@ type TimerStart struct {
 	SpentDate planner.Date
 	Notes     string
 }
-
-// Timer is a time entry and its clock.
-type Timer struct {
-	RemoteEntry
-	// Before is the time on the entry from before the present run.
-	Before planner.Hours
-	// StartedAt is when the present run began; zero if IsRunning is false.
-	StartedAt time.Time
-}
