@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,7 +19,7 @@ const (
 	stageTable = `create temporary table if not exists staged_entries (
     harvest_id bigint, client_id bigint, client text, currency text, project_id bigint, project text, task_id bigint, task text,
     spent_date date, hours int, started_minute smallint, ended_minute smallint, notes text, is_locked boolean, locked_reason text, approval_status text, is_billed boolean,
-    is_running boolean, billable boolean, reference_id text, created_at timestamptz, updated_at timestamptz
+    is_running boolean, timer_started_at timestamptz, timer_before int, billable boolean, reference_id text, created_at timestamptz, updated_at timestamptz
 ) on commit delete rows`
 
 	// Clients, projects and tasks that no assignment names any more, archived
@@ -48,9 +49,9 @@ on conflict do nothing`
 	// A row is only rewritten if it differs, so that a sync without news writes
 	// nothing. An older reading never replaces a newer one.
 	stageMerge = `insert into time_entries as t (user_id, harvest_id, project_id, task_id, spent_date, hours, started_minute, ended_minute, notes, is_locked,
-    locked_reason, approval_status, is_billed, is_running, billable, reference_id, created_at, updated_at)
+    locked_reason, approval_status, is_billed, is_running, timer_started_at, timer_before, billable, reference_id, created_at, updated_at)
 select $1::bigint, s.harvest_id, p.id, k.id, s.spent_date, s.hours, s.started_minute, s.ended_minute, s.notes, s.is_locked,
-    s.locked_reason, s.approval_status, s.is_billed, s.is_running, s.billable, s.reference_id, s.created_at, s.updated_at
+    s.locked_reason, s.approval_status, s.is_billed, s.is_running, s.timer_started_at, s.timer_before, s.billable, s.reference_id, s.created_at, s.updated_at
 from staged_entries s
 join projects p on p.user_id = $1 and p.harvest_id = s.project_id
 join tasks k on k.user_id = $1 and k.harvest_id = s.task_id
@@ -58,20 +59,20 @@ on conflict (user_id, harvest_id) do update
 set project_id = excluded.project_id, task_id = excluded.task_id, spent_date = excluded.spent_date, hours = excluded.hours,
     started_minute = excluded.started_minute, ended_minute = excluded.ended_minute, notes = excluded.notes, is_locked = excluded.is_locked, locked_reason = excluded.locked_reason,
     approval_status = excluded.approval_status, is_billed = excluded.is_billed, is_running = excluded.is_running,
-    billable = excluded.billable, reference_id = excluded.reference_id, updated_at = excluded.updated_at, deleted_at = null
+    timer_started_at = excluded.timer_started_at, timer_before = excluded.timer_before, billable = excluded.billable, reference_id = excluded.reference_id, updated_at = excluded.updated_at, deleted_at = null
 where t.updated_at <= excluded.updated_at
   and (t.project_id, t.task_id, t.spent_date, t.hours, t.started_minute, t.ended_minute, t.notes, t.is_locked, t.locked_reason, t.approval_status, t.is_billed,
-       t.is_running, t.billable, t.reference_id, t.updated_at, t.deleted_at)
+       t.is_running, t.timer_started_at, t.timer_before, t.billable, t.reference_id, t.updated_at, t.deleted_at)
    is distinct from
       (excluded.project_id, excluded.task_id, excluded.spent_date, excluded.hours, excluded.started_minute, excluded.ended_minute, excluded.notes, excluded.is_locked,
-       excluded.locked_reason, excluded.approval_status, excluded.is_billed, excluded.is_running, excluded.billable,
+       excluded.locked_reason, excluded.approval_status, excluded.is_billed, excluded.is_running, excluded.timer_started_at, excluded.timer_before, excluded.billable,
        excluded.reference_id, excluded.updated_at, null::timestamptz)`
 )
 
 var stagedColumns = []string{ //nolint:gochecknoglobals // a constant list
 	"harvest_id", "client_id", "client", "currency", "project_id", "project", "task_id", "task",
 	"spent_date", "hours", "started_minute", "ended_minute", "notes", "is_locked", "locked_reason", "approval_status", "is_billed",
-	"is_running", "billable", "reference_id", "created_at", "updated_at",
+	"is_running", "timer_started_at", "timer_before", "billable", "reference_id", "created_at", "updated_at",
 }
 
 // named are the clients, projects and tasks, by Harvest's ids, that are known to
@@ -131,6 +132,14 @@ func minuteOfDay(t planner.TimeOfDay) any {
 	return int16(t.Minutes())
 }
 
+// instantOrNull is an instant as a column holds it; nil for none.
+func instantOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
+
 // mergeEntries stores entries of a user by Harvest's id and returns how many
 // were new or different. What they name is stored too, unless it is known. The
 // stage is emptied by the end of the transaction, so each has one merge at most.
@@ -151,7 +160,7 @@ func (tx *Tx) mergeEntries(ctx context.Context, userID int64, entries []ledger.R
 		return []any{
 			e.ID, e.ClientID, e.ClientName, e.Currency, e.ProjectID, e.ProjectName, e.TaskID, e.TaskName,
 			e.SpentDate.Time(), int32(e.Hours), minuteOfDay(e.StartedTime), minuteOfDay(e.EndedTime), e.Notes, e.IsLocked, e.LockedReason, e.ApprovalStatus, e.IsBilled,
-			e.IsRunning, e.Billable, reference, e.CreatedAt, e.UpdatedAt,
+			e.IsRunning, instantOrNull(e.TimerStartedAt), int32(e.TimerBefore), e.Billable, reference, e.CreatedAt, e.UpdatedAt,
 		}, nil
 	})
 	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"staged_entries"}, stagedColumns, source); err != nil {

@@ -76,7 +76,7 @@ func (b *outbox) Next(ctx context.Context) (w ledger.Write, ok bool, err error) 
 	}
 	w = ledger.Write{
 		ID: r.ID, Op: ledger.Op(r.Op), State: ledger.State(r.State), Reference: r.Reference, Permalink: b.cellURL(r.SpentDate),
-		Failures: int(r.Failures), Lookups: int(r.Lookups), SentAt: deref(r.SentAt), SentAgo: time.Duration(r.SentAgo * float64(time.Second)),
+		Failures: int(r.Failures), Lookups: int(r.Lookups), SentAt: deref(r.SentAt), SentAgo: time.Duration(r.SentAgo * float64(time.Second)), Late: r.Late,
 	}
 	if err := json.Unmarshal(r.Payload, &w.Entry); err != nil {
 		return ledger.Write{}, false, fmt.Errorf("read write %d: %w", r.ID, err)
@@ -192,6 +192,12 @@ func (tx *Tx) settleEntry(ctx context.Context, row dbgen.WriteSettleRow, w ledge
 	}
 	if _, err := tx.mergeEntries(ctx, row.UserID, []ledger.RemoteEntry{*r.Remote}, &named{}); err != nil {
 		return fmt.Errorf("mirror entry %d: %w", r.Remote.ID, err)
+	}
+	if w.Op == ledger.OpStart && r.State == ledger.Done && r.Remote.IsRunning {
+		err := tx.q.TimersStopped(ctx, dbgen.TimersStoppedParams{UserID: row.UserID, HarvestID: r.Remote.ID, StartedAt: r.Remote.TimerStartedAt})
+		if err != nil {
+			return fmt.Errorf("note what entry %d has stopped: %w", r.Remote.ID, err)
+		}
 	}
 	agreed := r.Remote.Entry()
 	switch {

@@ -116,16 +116,20 @@ func (s *SessionStore) FindCtx(ctx context.Context, tokenHash string) ([]byte, b
 	if row.ID == nil || row.CreatedAt == nil {
 		return row.Data, true, nil
 	}
-	user, err := json.Marshal(userOf(dbgen.UserByIDRow{
+	user := userOf(dbgen.UserByIDRow{
 		ID: *row.ID, Email: row.Email, IsAdmin: row.IsAdmin, CreatedAt: *row.CreatedAt,
 		WeekStart: row.WeekStart, TimeZone: row.TimeZone, DurationFormat: row.DurationFormat,
 		UsedWeekStart: row.UsedWeekStart, UsedTimeZone: row.UsedTimeZone,
 		UsedDurationFormat: row.UsedDurationFormat, UsedClock: row.UsedClock, UsedCapacity: row.UsedCapacity,
-	}))
+	})
+	if row.TimerProjectID != 0 {
+		user.Timer = activeTimer(&row)
+	}
+	text, err := json.Marshal(user)
 	if err != nil {
 		return nil, false, fmt.Errorf("find session: %w", err)
 	}
-	return append(append(row.Data, '\n'), user...), true, nil
+	return append(append(row.Data, '\n'), text...), true, nil
 }
 
 // CommitCtx stores a session. One that came from the store and is no longer

@@ -21,6 +21,9 @@ type User struct {
 	Chosen Preferences
 	// Profile is what is in force: the choice, then Harvest's setting, then the default.
 	Profile planner.Profile
+	// Timer is the one that runs or is about to, as of when the session was loaded;
+	// nil for none, or without a session.
+	Timer *ActiveTimer
 }
 
 // Preferences are a user's own settings. Empty ones follow Harvest.

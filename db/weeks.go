@@ -52,6 +52,7 @@ func weekPlan(ctx context.Context, conn batchSender, userID int64, week planner.
 	batch.Queue(dbgen.WeekCells, first, userID, last)
 	batch.Queue(dbgen.WeekTracked, first, userID, last)
 	batch.Queue(dbgen.WeekPushed, first, userID, last)
+	batch.Queue(dbgen.Timers, userID)
 	batch.Queue(dbgen.WeekProjects, userID)
 	batch.Queue(dbgen.WeekTasks, userID)
 	batch.Queue(dbgen.WeekAssignments, userID)
@@ -83,7 +84,7 @@ func (r *weekReader) read(assignments *[]Assignment) error {
 	}
 	setHead(&r.plan, head)
 	r.harvestWeekStart = time.Weekday(head.HarvestWeekStart)
-	for _, part := range []func() error{r.readCells, r.readTracked, r.readPushed} {
+	for _, part := range []func() error{r.readCells, r.readTracked, r.readPushed, r.readTimers} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -187,6 +188,27 @@ func (r *weekReader) readPushed() error {
 	return r.each(scans, func() {
 		r.row(ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}).Cells[v.Day].Ours = pushedEntry(&v, r.plan.Week)
 	})
+}
+
+// readTimers gives the cells of the week their timers. Of several, one that runs
+// or is about to is shown.
+func (r *weekReader) readTimers() error {
+	rows, err := r.results.Query()
+	if err != nil {
+		return err
+	}
+	timers, err := pgx.CollectRows(rows, pgx.RowToStructByPos[dbgen.TimersRow])
+	for i := range timers {
+		t := timerOf(&timers[i])
+		if !r.plan.Week.Contains(t.Cell.Date) {
+			continue
+		}
+		c := &r.row(t.Cell.RowID).Cells[t.Cell.Date-r.plan.Week.Start]
+		if c.Timer == nil || !c.Timer.Active() {
+			c.Timer = &t
+		}
+	}
+	return err
 }
 
 // names are a user's projects and tasks by id.

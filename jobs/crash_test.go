@@ -205,6 +205,30 @@ func (r trappedRemote) UpdateEntry(ctx context.Context, id int64, changes ledger
 	return updated, err
 }
 
+func (r trappedRemote) StartTimer(ctx context.Context, start ledger.TimerStart, reference, permalink string) (ledger.RemoteEntry, error) {
+	started, err := r.Remote.StartTimer(ctx, start, reference, permalink)
+	if err == nil {
+		r.trap.at(stepAnswered)
+	}
+	return started, err
+}
+
+func (r trappedRemote) RestartTimer(ctx context.Context, id int64) (ledger.RemoteEntry, error) {
+	started, err := r.Remote.RestartTimer(ctx, id)
+	if err == nil {
+		r.trap.at(stepAnswered)
+	}
+	return started, err
+}
+
+func (r trappedRemote) StopTimer(ctx context.Context, id int64) (ledger.RemoteEntry, error) {
+	stopped, err := r.Remote.StopTimer(ctx, id)
+	if err == nil {
+		r.trap.at(stepAnswered)
+	}
+	return stopped, err
+}
+
 func (r trappedRemote) DeleteEntry(ctx context.Context, id int64) error {
 	err := r.Remote.DeleteEntry(ctx, id)
 	if err == nil {

@@ -128,6 +128,12 @@ func (d *drain) handle(ctx context.Context, w Write) (goOn bool, err error) {
 	if err != nil || !send {
 		return goOn, err
 	}
+	if w.Op == OpStart && w.Late {
+		// A timer that nobody expects any more would run for hours.
+		return true, d.box.Settle(ctx, w, Result{
+			State: Rejected, Attempt: Attempt{Action: ActionSend, Outcome: OutcomeKind(NotSent), Reason: string(ReasonLate)},
+		})
+	}
 	return d.send(ctx, w)
 }
 

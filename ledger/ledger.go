@@ -223,6 +223,7 @@ const (
 	ReasonTimes       Reason = "times"       // the account tracks start and end times, which the entry lacks; nothing was sent
 	ReasonIgnored     Reason = "ignored"     // a success that left the entry as it was; it is locked, as a rule
 	ReasonForeign     Reason = "foreign"     // the entry carries the reference of another program
+	ReasonLate        Reason = "late"        // the day of a timer was over before it could be started; nothing was sent
 )
 
 // CallError is a failed call to Harvest. It never holds a token, a body, a

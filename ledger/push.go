@@ -31,6 +31,7 @@ const (
 	LineRefused        LineReason = "refused"         // an earlier write of the same was refused
 	LineChanged        LineReason = "changed"         // changed in Harvest meanwhile
 	LineGone           LineReason = "gone"            // deleted in Harvest meanwhile
+	LineRunning        LineReason = "running"         // a timer runs there, so what is missing is not known yet
 	LineTakenBack      LineReason = "taken_back"      // not sent yet, so nothing to undo there
 )
 
@@ -81,7 +82,7 @@ func (p WeekPlan) PushLines(day *planner.Date, today planner.Date) []Line {
 				line.setTimed(&row.Cells[i])
 			}
 			if line.Sendable() {
-				line.hold(row, row.Cells[i].lockedOn(p.DayLocks[i]), date > today)
+				line.hold(row, &row.Cells[i], row.Cells[i].lockedOn(p.DayLocks[i]), date > today)
 			}
 			lines = append(lines, line)
 		}
@@ -93,7 +94,7 @@ func (p WeekPlan) PushLines(day *planner.Date, today planner.Date) []Line {
 }
 
 // hold blocks or unticks a line for reasons that lie outside of its cell.
-func (l *Line) hold(row *Row, locked string, future bool) {
+func (l *Line) hold(row *Row, c *Cell, locked string, future bool) {
 	block := func(why LineReason, detail string) {
 		l.Action, l.Reason, l.Detail, l.Ticked = LineBlocked, why, detail, false
 		l.After, l.Timed = l.Before, false
@@ -106,6 +107,8 @@ func (l *Line) hold(row *Row, locked string, future bool) {
 		block(LineNotAssigned, "")
 	case l.Timed && l.Hours.Minutes() >= planner.MaxCell:
 		block(LineTooLong, "")
+	case c.Running && l.Ticked && l.Action != LineDelete:
+		l.Ticked, l.Reason = false, LineRunning
 	case future && l.Ticked:
 		l.Ticked, l.Reason = false, LineFuture
 	}

@@ -133,7 +133,8 @@ type Cell struct {
 	Running     bool
 	Locked      string // Harvest's reason why entries of this cell are locked; empty if they are not
 
-	Ours *Pushed // nil: nothing of ours was ever pushed
+	Ours  *Pushed // nil: nothing of ours was ever pushed
+	Timer *Timer  // nil: none runs, is to run, or was refused
 }
 
 // Tracked returns what Harvest has on the row and date, ours and others'.

@@ -15,6 +15,7 @@ type Write struct {
 	Base      *Base         // what Harvest had when the change was meant; nil for what is to be made
 	Seen      *Entry        // what Harvest had just before it was sent; nil for nothing
 	left      Changes       // what is to be sent of an update
+	Late      bool          // the entry's date is over
 	Failures  int           // failed attempts of any kind, for the back-off
 	Lookups   int           // look-ups since the last sending that found nothing
 	SentAt    time.Time     // last sending; zero if never sent

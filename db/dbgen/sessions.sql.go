@@ -8,6 +8,8 @@ package dbgen
 import (
 	"context"
 	"time"
+
+	"furrow/planner"
 )
 
 const SessionDelete = `-- name: SessionDelete :exec
@@ -24,10 +26,31 @@ select s.data, u.id, coalesce(u.email, '')::text as email, coalesce(u.is_admin, 
        coalesce(u.week_start, c.week_start, 1)::smallint as used_week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as used_time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as used_duration_format,
-       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity
+       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity, coalesce(c.base_uri, '')::text as base_uri,
+       coalesce(t.project_id, 0)::bigint as timer_project_id, coalesce(t.task_id, 0)::bigint as timer_task_id, coalesce(t.spent_date, 'epoch')::date as timer_date,
+       coalesce(t.client, '')::text as timer_client, coalesce(t.client_id, 0)::bigint as timer_client_id,
+       coalesce(t.project, '')::text as timer_project, coalesce(t.task, '')::text as timer_task,
+       coalesce(t.pushed_entry_id::text, '')::text as timer_pushed_id, coalesce(t.running, false)::boolean as timer_running,
+       t.started_at as timer_started_at, coalesce(t.hours_before, 0)::int as timer_before, coalesce(t.hours, 0)::int as timer_hours,
+       coalesce(t.write_id, 0)::bigint as timer_write_id, coalesce(t.op, '')::text as timer_op, coalesce(t.state, '')::text as timer_state,
+       coalesce(t.created_at, 'epoch')::timestamptz as timer_asked_at, coalesce(t.planned, 0)::int as timer_planned, coalesce(t.tracked, 0)::int as timer_tracked
 from sessions s
 left join users u on u.id = s.user_id
 left join harvest_connections c on c.user_id = s.user_id
+left join lateral (
+    select r.project_id, r.task_id, r.spent_date, r.pushed_entry_id, r.running, r.started_at, r.hours_before, r.hours, r.write_id, r.op, r.state, r.created_at,
+           cl.name as client, cl.id as client_id, pr.name as project, k.name as task,
+           (select p.minutes from cells p where p.user_id = r.user_id and p.date = r.spent_date and p.project_id = r.project_id and p.task_id = r.task_id) as planned,
+           (select sum(e.hours) from time_entries e where e.user_id = r.user_id and e.spent_date = r.spent_date and e.project_id = r.project_id
+               and e.task_id = r.task_id and e.deleted_at is null) as tracked
+    from timers r
+    join projects pr on pr.id = r.project_id
+    join clients cl on cl.id = pr.client_id
+    join tasks k on k.id = r.task_id
+    where r.user_id = s.user_id and (r.running or r.state not in ('rejected', 'conflict'))
+    order by (r.op = 'start' and r.state <> 'done') is true desc, r.started_at desc nulls last, r.write_id desc nulls last
+    limit 1
+) t on true
 where s.token_hash = $1 and s.expires_at > now()
 `
 
@@ -45,9 +68,30 @@ type SessionFindRow struct {
 	UsedDurationFormat string
 	UsedClock          string
 	UsedCapacity       int32
+	BaseUri            string
+	TimerProjectID     int64
+	TimerTaskID        int64
+	TimerDate          planner.Date
+	TimerClient        string
+	TimerClientID      int64
+	TimerProject       string
+	TimerTask          string
+	TimerPushedID      string
+	TimerRunning       bool
+	TimerStartedAt     *time.Time
+	TimerBefore        int32
+	TimerHours         int32
+	TimerWriteID       int64
+	TimerOp            string
+	TimerState         string
+	TimerAskedAt       time.Time
+	TimerPlanned       int32
+	TimerTracked       int32
 }
 
-// The session and, in the same round trip, its user as UserByID tells it.
+// The session and, in the same round trip, its user as UserByID tells it, and the
+// timer of theirs that runs or is about to; of several, one that is to start, or
+// else the one that was started last.
 func (q *Queries) SessionFind(ctx context.Context, tokenHash string) (SessionFindRow, error) {
 	row := q.db.QueryRow(ctx, SessionFind, tokenHash)
 	var i SessionFindRow
@@ -65,6 +109,25 @@ func (q *Queries) SessionFind(ctx context.Context, tokenHash string) (SessionFin
 		&i.UsedDurationFormat,
 		&i.UsedClock,
 		&i.UsedCapacity,
+		&i.BaseUri,
+		&i.TimerProjectID,
+		&i.TimerTaskID,
+		&i.TimerDate,
+		&i.TimerClient,
+		&i.TimerClientID,
+		&i.TimerProject,
+		&i.TimerTask,
+		&i.TimerPushedID,
+		&i.TimerRunning,
+		&i.TimerStartedAt,
+		&i.TimerBefore,
+		&i.TimerHours,
+		&i.TimerWriteID,
+		&i.TimerOp,
+		&i.TimerState,
+		&i.TimerAskedAt,
+		&i.TimerPlanned,
+		&i.TimerTracked,
 	)
 	return i, err
 }

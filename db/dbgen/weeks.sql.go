@@ -536,7 +536,7 @@ cross join lateral (
            coalesce(max(x.error_status) filter (where x.state in ('pending', 'retry', 'uncertain')), 0)::int as status
     from writes x
     where x.user_id = u.id and x.state in ('pending', 'sending', 'retry', 'uncertain', 'rejected', 'conflict', 'blocked')
-      and x.id = (select max(y.id) from writes y where y.pushed_entry_id = x.pushed_entry_id)
+      and x.id = (select max(y.id) from writes y where y.pushed_entry_id = x.pushed_entry_id and y.state <> 'superseded')
 ) w
 where u.id = $3
 `

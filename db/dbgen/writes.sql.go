@@ -645,10 +645,11 @@ func (q *Queries) WriteDrop(ctx context.Context, arg WriteDropParams) (int64, er
 const WriteNext = `-- name: WriteNext :one
 select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at, w.base,
        coalesce(extract(epoch from clock_timestamp() - w.sent_at), 0)::float8 as sent_ago,
-       p.spent_date, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
+       p.spent_date, (p.spent_date < (clock_timestamp() at time zone coalesce(u.time_zone, c.time_zone))::date)::boolean as late, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
 from writes w
 join pushed_entries p on p.id = w.pushed_entry_id
 join harvest_connections c on c.id = w.connection_id and c.lease = $1 and c.state = 'ok'
+join users u on u.id = w.user_id
 where w.connection_id = $2 and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and w.not_before <= clock_timestamp()
   and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id
@@ -675,6 +676,7 @@ type WriteNextRow struct {
 	Base            []byte
 	SentAgo         float64
 	SpentDate       planner.Date
+	Late            bool
 	KeptID          *int64
 	AgreedHours     *int32
 	AgreedNotes     *string
@@ -699,6 +701,7 @@ func (q *Queries) WriteNext(ctx context.Context, arg WriteNextParams) (WriteNext
 		&i.Base,
 		&i.SentAgo,
 		&i.SpentDate,
+		&i.Late,
 		&i.KeptID,
 		&i.AgreedHours,
 		&i.AgreedNotes,

@@ -3,10 +3,11 @@
 -- name: WriteNext :one
 select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at, w.base,
        coalesce(extract(epoch from clock_timestamp() - w.sent_at), 0)::float8 as sent_ago,
-       p.spent_date, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
+       p.spent_date, (p.spent_date < (clock_timestamp() at time zone coalesce(u.time_zone, c.time_zone))::date)::boolean as late, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
 from writes w
 join pushed_entries p on p.id = w.pushed_entry_id
 join harvest_connections c on c.id = w.connection_id and c.lease = @lease and c.state = 'ok'
+join users u on u.id = w.user_id
 where w.connection_id = @connection_id and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and w.not_before <= clock_timestamp()
   and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id
