@@ -141,6 +141,8 @@ func accesses(ada adaIDs) []access {
 		{pattern: "POST /weeks/{week}/cells", path: week + "/cells", form: url.Values{"version": {"0"}, "p." + ada.row + ".0": {"2"}}, bob: gone},
 		{pattern: "GET /weeks/{week}/cells/{row}/{day}", path: cell, bob: gone},
 		{pattern: "POST /weeks/{week}/cells/{row}/{day}", path: cell, form: url.Values{"version": {"0"}, "planned": {"2"}, "note": {"mine"}}, bob: gone},
+		{pattern: "POST /weeks/{week}/cells/{row}/{day}/start", path: cell + "/start", form: url.Values{"mutation_id": {"bob's timer"}}, bob: gone},
+		{pattern: "POST /weeks/{week}/cells/{row}/{day}/stop", path: cell + "/stop", bob: gone},
 		{pattern: "POST /weeks/{week}/rows", path: week + "/rows", form: url.Values{"project_task": {optional}}, bob: refused},
 		{pattern: "POST /weeks/{week}/rows/remove", path: week + "/rows/remove", form: url.Values{"row": {ada.row}}, bob: gone},
 		{pattern: "POST /weeks/{week}/push", path: week + "/push", form: url.Values{"mutation_id": {"bob's push"}, "line": {ada.row + "/" + adaWeek + "/create/0/150/\"\""}}, bob: gone},

@@ -254,7 +254,7 @@ func (h *weekHandler) cellPage(w http.ResponseWriter, r *http.Request, status in
 		if plan.Rows[i].ID != id.RowID {
 			continue
 		}
-		form := views.CellForm{Week: week, Day: day, Row: b.row(&plan.Rows[i]), Format: plan.Profile.DurationFormat, Version: plan.Version, Fields: fields}
+		form := views.CellForm{Week: week, Day: day, Row: b.row(&plan.Rows[i]), Format: plan.Profile.DurationFormat, Version: plan.Version, Fields: fields, MutationID: rand.Text()}
 		form.Row.Cells[day].Choices = choices
 		if form.Entries, err = h.cellEntries(r, plan, id); err != nil {
 			return err

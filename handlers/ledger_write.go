@@ -167,7 +167,7 @@ func writeLine(w db.WriteRecord, format planner.DurationFormat) views.WriteLine 
 	line := views.WriteLine{
 		Op: w.Op, Client: w.Client, Project: w.Project, Task: w.Task, Hue: hue(w.ClientID), Date: w.Entry.SpentDate, Note: w.Entry.Notes,
 	}
-	if w.Op != ledger.OpDelete && w.Op != ledger.OpStart {
+	if w.Op != ledger.OpDelete && w.Op != ledger.OpStart && w.Op != ledger.OpStop {
 		line.Amount = format.Format(w.Entry.Hours.Minutes())
 	}
 	return line

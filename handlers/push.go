@@ -277,6 +277,8 @@ func lineSentence(l ledger.Line) string {
 		return "It was changed in Harvest meanwhile. Tick it to put yours over it."
 	case ledger.LineGone:
 		return "It was deleted in Harvest. Tick it to make it anew."
+	case ledger.LineRunning:
+		return "A timer runs there, so what is missing is not known before it stops."
 	case ledger.LineTakenBack:
 		return "Harvest does not have it, so it is only taken back here."
 	case ledger.LineFuture: // the day says so, once for all its lines

@@ -90,6 +90,7 @@ func (s *site) bareChrome(r *http.Request, title string) views.Chrome {
 		return c
 	}
 	c.UserName, c.Email, c.IsAdmin = user.Email, user.Email, user.IsAdmin
+	c.Timer = s.timerBar(r, user)
 	if s.sandbox != nil {
 		c.SandboxBar = &views.SandboxBar{Mode: views.Outage(s.sandbox.Outage()), Next: pageOf(r)}
 	}

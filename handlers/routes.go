@@ -54,6 +54,8 @@ func (s *site) routes(deps Deps) *routes {
 	mux.Handle("POST /weeks/{week}/cells", s.user(week.saveCells))
 	mux.Handle("GET /weeks/{week}/cells/{row}/{day}", s.user(week.showCell))
 	mux.Handle("POST /weeks/{week}/cells/{row}/{day}", s.user(week.saveCell))
+	mux.Handle("POST /weeks/{week}/cells/{row}/{day}/start", s.user(week.startTimer))
+	mux.Handle("POST /weeks/{week}/cells/{row}/{day}/stop", s.user(week.stopTimer))
 	mux.Handle("POST /weeks/{week}/rows", s.user(week.addRow))
 	mux.Handle("POST /weeks/{week}/rows/remove", s.user(week.removeRow))
 	mux.Handle("GET /weeks/{week}/push", s.user(week.reviewPush))

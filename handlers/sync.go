@@ -56,7 +56,10 @@ func (h *weekHandler) syncStatus(w http.ResponseWriter, r *http.Request) error {
 	}
 	b := h.builder(user, plan)
 	b.choosable = len(assignments) > 0
-	live := views.LivePartial{Status: b.status()}
+	live := views.LivePartial{Status: b.status(), Timer: h.timerBar(r, &user)}
+	if live.Timer != nil {
+		live.Timer.Next = views.WeekPath(plan.Week) // the page that asks
+	}
 	since := r.URL.Query().Get("since")
 	if since != b.fingerprint() {
 		grid := b.grid()

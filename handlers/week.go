@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"crypto/rand"
 	"fmt"
 	"hash/fnv"
 	"net/http"
@@ -98,6 +99,7 @@ func (h *weekHandler) weekPage(r *http.Request, b *weekBuilder, assignments []db
 		Grid:       b.grid(),
 		Status:     b.status(),
 		AddRow:     addRowForm(plan, assignments, addRow),
+		MutationID: rand.Text(),
 	}
 	if len(plan.Rows) == 0 && (plan.Connection == nil || plan.Connection.State == ledger.Connected) {
 		connected := plan.Connection != nil
@@ -218,11 +220,12 @@ func parseRowKey(key, separator string) (ledger.RowID, error) {
 func (b *weekBuilder) row(r *ledger.Row) views.Row {
 	row := views.Row{
 		Key: rowKey(r.ID), Client: r.Client, Project: r.Project, Task: r.Task, Hue: hue(r.ClientID),
-		Planned: r.Planned(), Tracked: r.Tracked(),
+		Planned: r.Planned(),
 	}
 	empty := true
 	for i := range r.Cells {
 		row.Cells[i] = b.cell(r, i)
+		row.Tracked += row.Cells[i].Tracked
 		empty = empty && row.Cells[i].State == views.CellBlank && row.Cells[i].Tracked == 0
 	}
 	row.NotPlanned = row.Planned == 0 && row.Tracked > 0 && !r.Kept
@@ -234,6 +237,14 @@ func (b *weekBuilder) cell(r *ledger.Row, day int) views.Cell {
 	c := &r.Cells[day]
 	cell := views.Cell{Planned: c.Planned, Tracked: c.Tracked(), Note: c.Note, Running: c.Running}
 	cell.State, cell.Why, cell.When = b.state(c)
+	cell.Timer = b.cellTimer(r, day)
+	if t := c.Timer; t != nil {
+		cell.Tracked += t.Since(b.now).Hours()
+		if t.Refusal() != nil && cell.State != views.CellNeedsYou {
+			cell.State, cell.Why, cell.When = views.CellNeedsYou, cell.Timer.Why, views.Moment{}
+			cell.Timer.Why = ""
+		}
+	}
 	if len(b.typed) > 0 {
 		if t, ok := b.typed[ledger.CellID{RowID: r.ID, Date: b.plan.Week.Day(day)}]; ok {
 			cell.Typed, cell.Error, cell.Choices = t.typed, t.sentence, t.choices
@@ -326,10 +337,24 @@ func (b *weekBuilder) status() views.SyncStatus {
 	}
 	s.Sentence = b.sentence()
 	live := p.Run != nil && p.Run.State.Live()
-	if connection == ledger.Connected && (live || b.held() || s.Waiting+s.Unsure > 0) {
-		s.Poll = views.SyncStatusURL(p.Week, b.fingerprint())
+	busy := live || b.held() || s.Waiting+s.Unsure > 0
+	if connection == ledger.Connected && (busy || b.timerRuns()) {
+		s.Poll, s.Slow = views.SyncStatusURL(p.Week, b.fingerprint()), !busy
 	}
 	return s
+}
+
+// timerRuns reports whether a timer runs on a cell of the week, so that what it
+// has come to changes by itself.
+func (b *weekBuilder) timerRuns() bool {
+	for i := range b.plan.Rows {
+		for d := range b.plan.Rows[i].Cells {
+			if t := b.plan.Rows[i].Cells[d].Timer; t != nil && t.Running {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // held reports whether nothing is sent although the connection works.
@@ -395,6 +420,9 @@ func (b *weekBuilder) fingerprint() string {
 		for d := range r.Cells {
 			c := &r.Cells[d]
 			fmt.Fprint(hash, c.Planned, c.Others, c.Locked, c.Running, c.Note, '|')
+			if t := c.Timer; t != nil {
+				fmt.Fprint(hash, t.State(), t.Elapsed(b.now), t.Refusal() != nil)
+			}
 			if c.Ours != nil {
 				state, why, when := b.state(c)
 				fmt.Fprint(hash, c.Ours.RemoteHours, state, why, when.ISO)

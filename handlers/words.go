@@ -73,6 +73,8 @@ func causeSentence(reason string, status int) string {
 		return "Harvest took the entry, but not its hours: the account tracks time in another way than it did."
 	case ledger.ReasonIgnored:
 		return "Harvest answered as if it was done, but the entry stayed as it was. As a rule it is locked."
+	case ledger.ReasonLate:
+		return "Its day was over before Harvest could be told, so no timer was started."
 	case ledger.ReasonForeign:
 		return "The entry belongs to another program, which has its own reference on it."
 	}
@@ -164,6 +166,8 @@ func refusedAdvice(reason string) string {
 		return "Sync, which reads the account's settings again, and push it again, or give it up."
 	case ledger.ReasonTimes:
 		return "Push it again to say when it starts, or give it up."
+	case ledger.ReasonLate:
+		return "Type in what you worked and push that, or give it up."
 	default:
 		return canBeGiven
 	}

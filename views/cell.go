@@ -23,10 +23,20 @@ type CellForm struct {
 	Fields  Fields       // planned and note as typed, if refused
 	Entries []CellEntry  // what Harvest has on this row and date
 	Writes  []WriteBrief // latest first
+
+	MutationID string // of a timer that is started from this page
 }
 
 // Cell returns the cell itself.
 func (f CellForm) Cell() Cell { return f.Row.Cells[f.Day] }
+
+// timerPath is where the form of the cell's timer goes.
+func (f CellForm) timerPath() string {
+	if f.Cell().Timer.Can == StopTimer {
+		return StopTimerPath(f.Week, f.Row.Key, f.Day)
+	}
+	return StartTimerPath(f.Week, f.Row.Key, f.Day)
+}
 
 // CellEntry is a time entry of Harvest's.
 type CellEntry struct {

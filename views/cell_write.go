@@ -78,7 +78,9 @@ func (cw *cellWriter) cell(r *Row, c *Cell, i int) {
 		cw.text(r.Key)
 		cw.raw(" l")
 		cw.number(i)
-		cw.raw(`"></td>`)
+		cw.raw(`">`)
+		cw.timerButton(r, c, i)
+		cw.raw("</td>")
 		return
 	}
 	cw.raw("<td")
@@ -92,22 +94,54 @@ func (cw *cellWriter) cell(r *Row, c *Cell, i int) {
 	}
 	cw.raw(">")
 	cw.input(r, c, i)
-	if c.Tracked > 0 || c.Running {
+	word := c.timerWord()
+	if c.Tracked > 0 || word != "" {
 		cw.raw(`<span class="t`)
-		if c.Running {
+		if word != "" {
 			cw.raw(" running")
 		}
-		cw.raw(`"><span class="sr">tracked </span>`)
-		cw.raw(cw.g.Format.Format(c.Tracked.Minutes()))
+		cw.raw(`">`)
+		if c.Tracked > 0 || c.Running {
+			cw.raw(`<span class="sr">tracked </span>`)
+			cw.raw(cw.g.Format.Format(c.Tracked.Minutes()))
+		}
+		if word != "" {
+			cw.raw(" ")
+			cw.text(word)
+		}
 		cw.raw("</span>")
 	}
 	if !c.blank() {
 		cw.details(r, c, i)
 	}
+	cw.timerButton(r, c, i)
 	if c.Error != "" {
 		cw.question(r, c, i)
 	}
 	cw.raw("</td>")
+}
+
+// timerButton starts or stops the timer of a cell. It belongs to a form of its
+// own, because the grid is one already.
+func (cw *cellWriter) timerButton(r *Row, c *Cell, i int) {
+	var class, path, label string
+	switch c.Timer.Can {
+	case StartTimer:
+		class, path, label = "start", StartTimerPath(cw.g.Week, r.Key, i), r.startLabel()
+	case StopTimer:
+		class, path, label = "stop", StopTimerPath(cw.g.Week, r.Key, i), r.stopLabel()
+	default:
+		return
+	}
+	cw.raw(`<button form="timers" formaction="`)
+	cw.text(path)
+	cw.raw(`" class="clock `)
+	cw.raw(class)
+	cw.raw(`" title="`)
+	cw.text(label)
+	cw.raw(`"><span class="sr">`)
+	cw.text(label)
+	cw.raw("</span></button>")
 }
 
 func (cw *cellWriter) input(r *Row, c *Cell, i int) {

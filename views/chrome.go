@@ -22,6 +22,7 @@ type Chrome struct {
 	Flash      *Flash // said once, above the page
 	Assets     Assets
 	SandboxBar *SandboxBar // nil unless the program runs with its sandbox
+	Timer      *TimerBar   // nil: none runs
 	Theme      string      // "light", "dark", or empty to follow the system
 }
 

@@ -148,7 +148,7 @@ func (l WriteLine) text() string {
 // WriteLine says what a write means to do.
 type WriteLine struct {
 	Op      ledger.Op
-	Amount  string // "1:30", in the reader's format; empty for a delete
+	Amount  string // "1:30", in the reader's format; empty for a delete and for timers
 	Client  string
 	Project string
 	Task    string

@@ -119,6 +119,30 @@ func typicalGrid() views.WeekGrid {
 	return g
 }
 
+// timing is the typical grid with its timers: one runs past its plan, one is
+// starting, one was refused, one runs elsewhere, and others can be started.
+func timing() views.WeekGrid {
+	g := typicalGrid()
+	for c := range g.Clients {
+		for r := range g.Clients[c].Rows {
+			g.Clients[c].Rows[r].Cells[2].Timer.Can = views.StartTimer
+		}
+	}
+	cell := func(client, row int) *views.Cell { return &g.Clients[client].Rows[row].Cells[2] }
+	*cell(0, 1) = views.Cell{Planned: 60, Tracked: 133, State: views.CellPlanned, Running: true, Timer: views.CellTimer{Can: views.StopTimer, Word: "running since 9:14"}}
+	*cell(0, 2) = views.Cell{Timer: views.CellTimer{Can: views.StopTimer, Word: "starting"}}
+	cell(1, 0).State, cell(1, 0).Why = views.CellNeedsYou, "The timer was not started. Harvest refused it (422)."
+	*cell(2, 0) = views.Cell{Tracked: 50, Running: true, Timer: views.CellTimer{Word: "running"}}
+	return g
+}
+
+func runningTimer() *views.TimerBar {
+	return &views.TimerBar{
+		Client: "Acme", Project: "Website <new>", Task: "Programming", Hue: 1, Cell: views.CellPath(sampleWeek(), "4021-8802", 2), State: "running since 9:14",
+		Elapsed: "1:20", Warning: "0:20 over the plan.", Stop: views.StopTimerPath(sampleWeek(), "4021-8802", 2), Next: "/weeks/2026-11-23",
+	}
+}
+
 func bigGrid() views.WeekGrid {
 	g := bare(workdays()...)
 	names := []string{"Acme", "Birch & Sons", "Cedar Collective", "Dune Studio", "Elm Street Press", "Fjord Labs"}
@@ -312,6 +336,13 @@ func samples() map[string]templ.Component {
 	offline.Connected = false
 	badCell := cellForm()
 	badCell.Fields = views.Fields{Values: map[string]string{"planned": "abc", "note": "x"}, Errors: planner.FieldErrors{"planned": "That is not a time. Try 1:30, 1.5 or 90m."}}
+	timed := views.SettingsPage{Chrome: chrome("Settings", views.NavSettings), Email: "ida@example.org"}
+	timed.Chrome.Timer = runningTimer()
+	timed.Chrome.Timer.Stop, timed.Chrome.Timer.Harvest = "", "https://example.harvestapp.com/time"
+	timed.Chrome.Timer.Warning = "It has been running since yesterday."
+	timedCell := cellForm()
+	timedCell.MutationID = "SAMPLEMUTATION"
+	timedCell.Row.Cells[1].Timer = views.CellTimer{Can: views.StopTimer, Word: "running since 9:14", Why: "0:20 over the plan."}
 	change := views.WeekChange{Grid: typical, Clients: []views.ClientRows{typical.Clients[0]}, Say: "1 cell saved."}
 	change.Clients[0].Rows = change.Clients[0].Rows[:1]
 	withFlash := func(c views.Chrome, kind views.FlashKind, text string) views.Chrome {
@@ -347,6 +378,13 @@ func samples() map[string]templ.Component {
 			p.Grid.Format = planner.Decimal
 			p.Chrome.Theme = "dark"
 		}),
+		"week_timers": page(func(p *views.WeekPage) {
+			p.Grid, p.MutationID, p.Chrome.Timer = timing(), "SAMPLEMUTATION", runningTimer()
+			p.Status.Poll, p.Status.Slow = views.SyncStatusURL(week, "s3"), true
+		}),
+		"settings_timer":    timed.View(),
+		"cell_timer":        timedCell.View(),
+		"live_timer":        views.LivePartial{Status: done(), Timer: runningTimer()}.View(),
 		"week_change":       change.View(),
 		"live_rows":         views.LivePartial{Status: down, Change: &change}.View(),
 		"live_grid":         views.LivePartial{Status: done(), Grid: &typical}.View(),

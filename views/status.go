@@ -18,7 +18,7 @@ const (
 )
 
 // SyncStatus is the component that tells how Furrow stands with Harvest. While
-// Poll is set it asks for itself every two seconds.
+// Poll is set it asks for itself every two seconds, or slower.
 type SyncStatus struct {
 	Week  planner.Week
 	Phase SyncPhase
@@ -39,6 +39,8 @@ type SyncStatus struct {
 	// Poll is the address to ask again ([SyncStatusURL]); empty when all is
 	// final.
 	Poll string
+	// Slow: nothing is under way but a timer that runs.
+	Slow bool
 }
 
 // LivePartial is the answer of the polled address: the status, and what changed
@@ -47,10 +49,19 @@ type SyncStatus struct {
 // Change holds the rows that changed. All may be nil.
 type LivePartial struct {
 	Status SyncStatus
+	Timer  *TimerBar // of the frame of the page; nil: none runs
 	Grid   *WeekGrid
 	Change *WeekChange
 	// AddRow is set when there is something to choose from where there was not.
 	AddRow *AddRow
+}
+
+// every is how often the status is asked for.
+func (s SyncStatus) every() string {
+	if s.Slow {
+		return "20s"
+	}
+	return "2s"
 }
 
 // class is the mark of the phase.

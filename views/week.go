@@ -15,6 +15,7 @@ type WeekPage struct {
 	Begin      *Begin // not nil: nothing is here yet; the ways to begin
 	Grid       WeekGrid
 	AddRow     AddRow
+	MutationID string // of a timer that is started from this page
 }
 
 // Begin is what an empty week offers to somebody new.
@@ -85,7 +86,8 @@ type Cell struct {
 	Planned planner.Minutes
 	Tracked planner.Hours
 	Note    string
-	Running bool // a timer runs in Harvest; Tracked is as of the last sync
+	Running bool // a timer runs in Harvest; Tracked goes on with it
+	Timer   CellTimer
 
 	State CellState
 	// Why is a sentence about the state, if there is more to say than its word:
@@ -294,7 +296,7 @@ func (g *WeekGrid) free(d *Day) string {
 
 // blank reports whether the cell shows nothing but its input.
 func (c *Cell) blank() bool {
-	return c.State == CellBlank && c.Tracked == 0 && c.Planned == 0 && c.Note == "" && c.Error == "" && !c.Running
+	return c.State == CellBlank && c.Tracked == 0 && c.Planned == 0 && c.Note == "" && c.Error == "" && !c.Running && c.Timer.Word == ""
 }
 
 // stored is the planned time as text, empty for none.
@@ -360,7 +362,11 @@ func (c *Cell) hidden() string {
 func (c *Cell) difference(f planner.DurationFormat) string {
 	tracked := c.Tracked.Minutes()
 	switch {
-	case tracked == 0 || c.Planned == 0 || tracked == c.Planned || c.Running:
+	case tracked == 0 || c.Planned == 0 || tracked == c.Planned:
+		return ""
+	case c.Running && tracked > c.Planned:
+		return f.Format(tracked-c.Planned) + " over the plan"
+	case c.Running:
 		return ""
 	case tracked > c.Planned:
 		return f.Format(tracked-c.Planned) + " over"
