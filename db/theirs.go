@@ -263,6 +263,16 @@ func (s *Store) CellHistory(ctx context.Context, userID int64, cell ledger.CellI
 	return events, nil
 }
 
+// PlanBefore returns what was planned on a cell before an event of its history;
+// [planner.ErrNotFound] if that has no such event.
+func (tx *Tx) PlanBefore(ctx context.Context, userID int64, cell ledger.CellID, event int64) (ledger.Cell, error) {
+	r, err := tx.q.PlanBefore(ctx, dbgen.PlanBeforeParams{UserID: userID, ProjectID: cell.ProjectID, TaskID: cell.TaskID, Date: cell.Date, ID: event})
+	if err != nil {
+		return ledger.Cell{}, fmt.Errorf("event %d of cell %v of user %d: %w", event, cell, userID, notFound(err))
+	}
+	return ledger.Cell{Planned: planner.Minutes(r.MinutesBefore), Note: r.NoteBefore}, nil
+}
+
 // MostEvents is how many changes of a cell are shown.
 const MostEvents = 50
 

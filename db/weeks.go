@@ -602,6 +602,7 @@ type CellEntry struct {
 	Hours planner.Hours
 	Notes string
 	Ours  bool
+	Free  bool // not ours, not locked, and its timer does not run
 }
 
 // CellEntries returns what Harvest has on a cell, oldest first.
@@ -612,7 +613,7 @@ func (s *Store) CellEntries(ctx context.Context, userID int64, cell ledger.CellI
 	}
 	entries := make([]CellEntry, len(rows))
 	for i, r := range rows {
-		entries[i] = CellEntry{ID: r.HarvestID, Hours: planner.Hours(r.Hours), Notes: r.Notes, Ours: r.Ours}
+		entries[i] = CellEntry{ID: r.HarvestID, Hours: planner.Hours(r.Hours), Notes: r.Notes, Ours: r.Ours, Free: r.Free}
 	}
 	return entries, nil
 }

@@ -25,8 +25,8 @@ var adaWords = []string{adaEmail, "Ada's client", "Ada's project", "Ada's task",
 
 // adaIDs are the ids of what Ada has.
 type adaIDs struct {
-	user, write, run, token, job int64
-	row                          string
+	user, write, run, token, job, event int64
+	row                                 string
 }
 
 // ada makes somebody with one of everything: a connection, a row, a cell, a
@@ -87,6 +87,7 @@ func (b *testBundle) ada() adaIDs {
 	must(err)
 	ids.token = tokens[0].ID
 	must(b.pool.QueryRow(ctx, "select min(id) from river_job").Scan(&ids.job))
+	must(b.pool.QueryRow(ctx, "select min(id) from plan_events where user_id = $1", ids.user).Scan(&ids.event))
 	return ids
 }
 
@@ -118,6 +119,9 @@ func accesses(ada adaIDs) []access {
 		{pattern: "GET /week", path: "/week", bob: done},
 		{pattern: "GET /weeks/{week}", path: week, bob: found},
 		{pattern: "GET /weeks/{week}/push", path: week + "/push", bob: found},
+		{pattern: "GET /weeks/{week}/reconcile", path: week + "/reconcile", bob: found},
+		{pattern: "GET /weeks/{week}/check", path: week + "/check", bob: found},
+		{pattern: "POST /weeks/{week}/check", path: week + "/check", bob: http.StatusConflict},
 		{pattern: "GET /sync/status", path: "/sync/status?week=" + adaWeek, bob: found},
 		{pattern: "GET /settings", path: "/settings", bob: found},
 		{pattern: "POST /settings", path: "/settings", form: url.Values{"week_start": {""}, "time_zone": {""}, "duration_format": {""}}, bob: done},
@@ -143,6 +147,10 @@ func accesses(ada adaIDs) []access {
 		{pattern: "POST /weeks/{week}/cells/{row}/{day}", path: cell, form: url.Values{"version": {"0"}, "planned": {"2"}, "note": {"mine"}}, bob: gone},
 		{pattern: "POST /weeks/{week}/cells/{row}/{day}/start", path: cell + "/start", form: url.Values{"mutation_id": {"bob's timer"}}, bob: gone},
 		{pattern: "POST /weeks/{week}/cells/{row}/{day}/stop", path: cell + "/stop", bob: gone},
+		{pattern: "POST /weeks/{week}/cells/{row}/{day}/choose", path: cell + "/choose", form: url.Values{"choice": {"take"}, "version": {"0"}, "mutation_id": {"bob's choice"}}, bob: gone},
+		{pattern: "POST /weeks/{week}/cells/{row}/{day}/choose", path: cell + "/choose", form: url.Values{"choice": {"restore"}, "version": {"0"}, "mutation_id": {"bob's choice"}, "event": {id(ada.event)}}, bob: gone},
+		{pattern: "POST /weeks/{week}/reconcile", path: week + "/reconcile", form: url.Values{"choice": {"take"}, "version": {"0"}, "mutation_id": {"bob's choice"}, "row": {ada.row}, "day": {"0"}}, bob: gone},
+		{pattern: "GET /weeks/{week}/check/result", path: week + "/check/result?run=" + id(ada.run), bob: gone},
 		{pattern: "POST /weeks/{week}/rows", path: week + "/rows", form: url.Values{"project_task": {optional}}, bob: refused},
 		{pattern: "POST /weeks/{week}/rows/remove", path: week + "/rows/remove", form: url.Values{"row": {ada.row}}, bob: gone},
 		{pattern: "POST /weeks/{week}/push", path: week + "/push", form: url.Values{"mutation_id": {"bob's push"}, "line": {ada.row + "/" + adaWeek + "/create/0/150/\"\""}}, bob: gone},

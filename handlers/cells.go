@@ -249,23 +249,50 @@ func (h *weekHandler) cellPage(w http.ResponseWriter, r *http.Request, status in
 	if err != nil {
 		return err
 	}
-	b := h.builder(user, plan)
-	for i := range plan.Rows {
-		if plan.Rows[i].ID != id.RowID {
-			continue
-		}
-		form := views.CellForm{Week: week, Day: day, Row: b.row(&plan.Rows[i]), Format: plan.Profile.DurationFormat, Version: plan.Version, Fields: fields, MutationID: rand.Text()}
-		form.Row.Cells[day].Choices = choices
-		if form.Entries, err = h.cellEntries(r, plan, id); err != nil {
-			return err
-		}
-		if form.Writes, err = h.cellWrites(r, b, id); err != nil {
-			return err
-		}
-		chrome := h.chrome(r, plan.Rows[i].Project+", "+id.Date.Format("Monday 2 January"), views.NavWeek)
-		return h.render(w, r, status, views.CellPage{Chrome: chrome, Form: form}.View())
+	row, err := h.rowOf(r, plan, id.RowID)
+	if err != nil {
+		return err
 	}
-	return planner.ErrNotFound
+	b := h.builder(user, plan)
+	form := views.CellForm{Week: week, Day: day, Row: b.row(row), Format: plan.Profile.DurationFormat, Version: plan.Version, Fields: fields, MutationID: rand.Text()}
+	form.Row.Cells[day].Choices = choices
+	form.Choice = choiceForm(views.CellChoicePath(week, form.Row.Key, day), plan, id)
+	if form.Entries, err = h.cellEntries(r, plan, id); err != nil {
+		return err
+	}
+	if form.Writes, err = h.cellWrites(r, b, id); err != nil {
+		return err
+	}
+	if form.History, err = h.cellHistory(r, b, id); err != nil {
+		return err
+	}
+	for _, d := range plan.Differences(b.today) {
+		if d.ID == id {
+			if form.Settle, err = h.settle(r, b, d, form.Choice); err != nil {
+				return err
+			}
+		}
+	}
+	if r.Method == http.MethodPost && wantsFragment(r) {
+		return h.render(w, r, status, form.View())
+	}
+	chrome := h.chrome(r, row.Project+", "+id.Date.Format("Monday 2 January"), views.NavWeek)
+	return h.render(w, r, status, views.CellPage{Chrome: chrome, Form: form}.View())
+}
+
+// rowOf is a row of the week, or an empty one: a row whose last cell was just
+// cleared has a history that can be put back.
+func (h *weekHandler) rowOf(r *http.Request, plan ledger.WeekPlan, id ledger.RowID) (*ledger.Row, error) {
+	for i := range plan.Rows {
+		if plan.Rows[i].ID == id {
+			return &plan.Rows[i], nil
+		}
+	}
+	name, err := h.store.RowName(r.Context(), currentUser(r).ID, id)
+	if err != nil {
+		return nil, err
+	}
+	return &ledger.Row{ID: id, Client: name.Client, ClientID: name.ClientID, Project: name.Project, Task: name.Task}, nil
 }
 
 func (h *weekHandler) cellEntries(r *http.Request, plan ledger.WeekPlan, id ledger.CellID) ([]views.CellEntry, error) {
@@ -275,12 +302,54 @@ func (h *weekHandler) cellEntries(r *http.Request, plan ledger.WeekPlan, id ledg
 	}
 	shown := make([]views.CellEntry, len(entries))
 	for i, e := range entries {
-		shown[i] = views.CellEntry{ID: e.ID, Hours: e.Hours, Notes: e.Notes, Ours: e.Ours}
+		shown[i] = views.CellEntry{ID: e.ID, Hours: e.Hours, Notes: e.Notes, Ours: e.Ours, Adopt: e.Free && plan.Cell(id).Adopts()}
 		if plan.Connection != nil {
 			shown[i].URL = entryURL(plan.Connection.Account.BaseURI, id.Date)
 		}
 	}
 	return shown, nil
+}
+
+func (h *weekHandler) cellHistory(r *http.Request, b *weekBuilder, id ledger.CellID) ([]views.PlanChange, error) {
+	events, err := h.store.CellHistory(r.Context(), currentUser(r).ID, id)
+	if err != nil {
+		return nil, err
+	}
+	now := b.plan.Cell(id)
+	shown := make([]views.PlanChange, len(events))
+	for i, e := range events {
+		shown[i] = views.PlanChange{
+			Event: e.ID, At: b.moment(e.At), Why: changeWord(e.Kind), Before: b.planValue(e.Before), After: b.planValue(e.After),
+			PutBack: e.Before.Planned != now.Planned || e.Before.Note != now.Note,
+		}
+	}
+	return shown, nil
+}
+
+func (b *weekBuilder) planValue(c ledger.Cell) views.PlanValue {
+	return views.PlanValue{Amount: b.amount(c.Planned), Note: c.Note}
+}
+
+// amount is a duration; empty for none.
+func (b *weekBuilder) amount(m planner.Minutes) string {
+	if m == 0 {
+		return ""
+	}
+	return b.plan.Profile.DurationFormat.Format(m)
+}
+
+// changeWord says why a plan was changed.
+func changeWord(kind db.EventKind) string {
+	switch kind {
+	case db.EventTake:
+		return "taken from Harvest"
+	case db.EventAdopt:
+		return "adopted from Harvest"
+	case db.EventMove:
+		return "moved here"
+	default:
+		return "edited"
+	}
 }
 
 func (h *weekHandler) cellWrites(r *http.Request, b *weekBuilder, id ledger.CellID) ([]views.WriteBrief, error) {

@@ -111,6 +111,11 @@ func (h *ledgerHandler) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := views.LedgerPage{Chrome: h.chrome(r, "Ledger", views.NavLedger), List: list}
+	profile := currentUser(r).Profile
+	page.CheckWeek = planner.WeekOf(profile.Today(h.now()), profile.WeekStart)
+	if filtered, err := planner.ParseDate(list.Query.Week); err == nil {
+		page.CheckWeek.Start = filtered
+	}
 	if len(clients) > 0 {
 		page.Clients = clientOptions(clients, list.Query.Client)
 	}

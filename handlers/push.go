@@ -194,26 +194,9 @@ func (h *weekHandler) addWrites(r *http.Request, user db.User, week planner.Week
 		if err != nil {
 			return err
 		}
-		sendable := map[string]ledger.Line{}
-		for _, line := range plan.PushLines(day, h.builder(user, plan).today) {
-			if line.Sendable() {
-				sendable[lineValue(line)] = line
-			}
-		}
-		lines, errs := make([]ledger.Line, 0, len(ticked)), planner.FieldErrors{}
-		for _, value := range ticked {
-			line, ok := sendable[value]
-			if !ok {
-				return planner.ErrConflict
-			}
-			delete(sendable, value) // the same value twice is not two lines
-			if problem := chooseStart(&line, f.text(startField(line)), plan.Profile.Clock); problem != "" {
-				errs[startField(line)] = problem
-			}
-			lines = append(lines, line)
-		}
-		if len(errs) > 0 {
-			return errs
+		lines, err := h.linesOf(user, plan, day, f)
+		if err != nil {
+			return err
 		}
 		overlapping = len(plan.Overlapping(lines))
 		if err := tx.AddWrites(ctx, user.ID, connectionID, state, plan, lines, mutation); err != nil {
@@ -222,6 +205,34 @@ func (h *weekHandler) addWrites(r *http.Request, user db.User, week planner.Week
 		return h.queue.Push(ctx, tx, connectionID)
 	})
 	return count, overlapping, err
+}
+
+// linesOf are the ticked lines of a form, as plan has them now; errors as with
+// addWrites.
+func (h *weekHandler) linesOf(user db.User, plan ledger.WeekPlan, day *planner.Date, f form) ([]ledger.Line, error) {
+	sendable := map[string]ledger.Line{}
+	for _, line := range plan.PushLines(day, h.builder(user, plan).today) {
+		if line.Sendable() {
+			sendable[lineValue(line)] = line
+		}
+	}
+	ticked := f.Values["line"]
+	lines, errs := make([]ledger.Line, 0, len(ticked)), planner.FieldErrors{}
+	for _, value := range ticked {
+		line, ok := sendable[value]
+		if !ok {
+			return nil, planner.ErrConflict
+		}
+		delete(sendable, value) // the same value twice is not two lines
+		if problem := chooseStart(&line, f.text(startField(line)), plan.Profile.Clock); problem != "" {
+			errs[startField(line)] = problem
+		}
+		lines = append(lines, line)
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return lines, nil
 }
 
 // chooseStart lets a line start when somebody wants it to; without a word it

@@ -161,6 +161,7 @@ func (b *weekBuilder) grid() views.WeekGrid {
 		g.Days[i] = views.Day{Date: date, Today: date == b.today, Capacity: p.Profile.Capacity(date), Locked: dayLockSentence(p.DayLocks[i])}
 		g.Capacity += g.Days[i].Capacity
 	}
+	g.Differ = p.CountDifferences(b.today)
 	if p.Connection != nil {
 		for _, line := range p.PushLines(nil, b.today) {
 			if line.Sendable() && line.Ticked {

@@ -30,6 +30,12 @@ type Difference struct {
 	MoveTo []planner.Date
 }
 
+// Sendable reports whether a push of the cell's line alone would settle it, as
+// it stands. What was never in Harvest is taken back by taking Harvest's side.
+func (d Difference) Sendable() bool {
+	return d.Line != nil && d.Line.Sendable() && d.Line.Reason != LineTakenBack && (!d.Line.Timed || !d.Line.Start.IsZero())
+}
+
 // Rest is the planned time that was not tracked; less than zero if more was
 // tracked.
 func (c Cell) Rest() planner.Minutes {

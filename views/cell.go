@@ -1,6 +1,8 @@
 package views
 
 import (
+	"slices"
+
 	"furrow/ledger"
 	"furrow/planner"
 )
@@ -23,8 +25,40 @@ type CellForm struct {
 	Fields  Fields       // planned and note as typed, if refused
 	Entries []CellEntry  // what Harvest has on this row and date
 	Writes  []WriteBrief // latest first
+	Settle  *Settle      // not nil: somebody changed it in Harvest
+	History []PlanChange // latest first
+	Choice  ChoiceForm   // what adopting and putting back come with
 
 	MutationID string // of a timer that is started from this page
+}
+
+// PlanChange is a change of a cell's plan.
+type PlanChange struct {
+	Event         int64
+	At            Moment
+	Why           string
+	Before, After PlanValue
+	PutBack       bool // Before is not what is planned now
+}
+
+// PlanValue is what was planned.
+type PlanValue struct {
+	Amount string // empty: nothing
+	Note   string
+}
+
+// text is the value in a line.
+func (v PlanValue) text() string {
+	switch {
+	case v.Amount == "" && v.Note == "":
+		return "nothing"
+	case v.Note == "":
+		return v.Amount
+	case v.Amount == "":
+		return "“" + v.Note + "”"
+	default:
+		return v.Amount + " “" + v.Note + "”"
+	}
 }
 
 // Cell returns the cell itself.
@@ -45,6 +79,7 @@ type CellEntry struct {
 	Hours planner.Hours
 	Notes string
 	Ours  bool
+	Adopt bool // it may become ours
 }
 
 // WriteBrief is a write in one line.
@@ -68,4 +103,9 @@ func (f CellForm) noteText() string {
 		return text
 	}
 	return f.Cell().Note
+}
+
+// adopts reports whether any entry may become ours.
+func (f CellForm) adopts() bool {
+	return slices.ContainsFunc(f.Entries, func(e CellEntry) bool { return e.Adopt })
 }

@@ -20,9 +20,10 @@ const (
 
 // LedgerPage is the list of one's writes, newest first.
 type LedgerPage struct {
-	Chrome  Chrome
-	Clients []Option // of the filter "client"; none if there are no writes at all
-	List    LedgerList
+	Chrome    Chrome
+	Clients   []Option // of the filter "client"; none if there are no writes at all
+	List      LedgerList
+	CheckWeek planner.Week // that the self-check is offered for
 }
 
 // LedgerList is the part of the page that changes by itself. While Poll is set

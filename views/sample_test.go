@@ -115,7 +115,7 @@ func typicalGrid() views.WeekGrid {
 	}
 	sum(&g)
 	g.Days[0].Locked = "The timesheet of this day is approved."
-	g.Days[1].Sendable, g.Days[2].Sendable, g.Sendable = 2, 4, 6
+	g.Days[1].Sendable, g.Days[2].Sendable, g.Sendable, g.Differ = 2, 4, 6, 3
 	return g
 }
 
@@ -282,6 +282,89 @@ func cellForm() views.CellForm {
 	}
 }
 
+func choiceForm(action string) views.ChoiceForm {
+	return views.ChoiceForm{Action: action, Version: 4107, Theirs: "3k9x", MutationID: "7d1c2e4f"}
+}
+
+// changedThere is a choice between the plan and what somebody made of it.
+func changedThere() views.Settle {
+	return views.Settle{
+		Title: "Changed in Harvest", Kind: ledger.DiffersChanged,
+		Sides: []views.Side{
+			{Name: "Planned here", Amount: "1:30", Note: "Header and footer, second round"},
+			{Name: "In Harvest", Amount: "1:45", Note: "Header <only>", Parts: "1:30 sent from here, 0:15 not"},
+			{Name: "Sent from here before", Amount: "1:30", Note: "Header and footer"},
+		},
+		Answers: views.Answers{
+			ChoiceForm: choiceForm("/weeks/2026-11-23/cells/4021-8801/1/choose"), Line: "4021-8801/2026-11-24/update/175/150/\"\"",
+			Buttons: []views.Answer{{Value: views.AnswerTake, Label: "Take Harvest's"}, {Value: views.AnswerSend, Label: "Keep mine"}},
+		},
+	}
+}
+
+func cellToSettle() views.CellForm {
+	f := cellForm()
+	settle := changedThere()
+	f.Settle, f.Choice = &settle, settle.Answers.ChoiceForm
+	f.Row.Cells[f.Day].State, f.Row.Cells[f.Day].Why = views.CellChanged, "Harvest has 1:45, sent from here was 1:30."
+	f.Entries[1].Adopt = true
+	f.History = []views.PlanChange{
+		{Event: 9, At: at("14:20"), Why: "edited", Before: views.PlanValue{Amount: "1:15", Note: "Header"}, After: views.PlanValue{Amount: "1:30", Note: "Header and footer, second round"}, PutBack: true},
+		{Event: 4, At: at("Mon 23 Nov, 09:12"), Why: "taken from Harvest", Before: views.PlanValue{}, After: views.PlanValue{Amount: "1:15", Note: "Header"}, PutBack: true},
+	}
+	return f
+}
+
+func reconcilePage() views.ReconcilePage {
+	week := sampleWeek()
+	moved := views.Settle{
+		Title: "0:30 less than planned", Kind: ledger.DiffersLess, Sentence: "The day is approved in Harvest.",
+		Sides: []views.Side{{Name: "Planned here", Amount: "2:00", Note: "Workshop, with slides"}, {Name: "In Harvest", Amount: "1:30", Parts: "not sent from here"}},
+		Answers: views.Answers{
+			ChoiceForm: choiceForm(views.ReconcileURL(week, "")), Row: "4030-8801", Day: "1", Line: "x",
+			Buttons: []views.Answer{{Value: views.AnswerTake, Label: "Plan 1:30, as tracked"}, {Value: views.AnswerSend, Label: "Send the missing 0:30"}},
+			Move:    "Move 0:30 to", MoveTo: []views.Option{{Value: "2026-11-25", Label: "Wed 25 Nov"}, {Value: "2026-11-26", Label: "Thu 26 Nov"}},
+			Leave: views.ReconcileURL(week, "4031-8802.1"),
+		},
+	}
+	return views.ReconcilePage{
+		Chrome: chrome("Reconcile", views.NavWeek), Week: week, At: 2,
+		Previous: views.ReconcileURL(week, "4021-8801.0"), Next: views.ReconcileURL(week, "4031-8802.1"),
+		Item: &views.ReconcileItem{
+			Client: "Birch & Sons", Project: "Consulting", Task: "Workshop", Hue: 4, Day: "Tuesday 24 November", CellURL: views.CellPath(week, "4030-8801", 1), Settle: moved,
+		},
+		Cells: []views.ReconcileCell{
+			{URL: views.ReconcileURL(week, "4021-8801.0"), Client: "Acme", Project: "Website", Task: "Design", Hue: 1, Day: "Mon 23 Nov", Words: "Changed in Harvest"},
+			{URL: views.ReconcileURL(week, "4030-8801.1"), Client: "Birch & Sons", Project: "Consulting", Task: "Workshop", Hue: 4, Day: "Tue 24 Nov", Words: "0:30 less than planned", Current: true},
+			{URL: views.ReconcileURL(week, "4031-8802.1"), Client: "Cedar Collective", Project: "Annual report", Task: "Writing and a long name", Hue: 8, Day: "Tue 24 Nov", Words: "2:15 tracked, not planned"},
+		},
+	}
+}
+
+func checkPage(result views.CheckResult) views.CheckPage {
+	return views.CheckPage{Chrome: chrome("Check with Harvest", views.NavWeek), Week: sampleWeek(), Connected: true, Result: result}
+}
+
+func checkResult() views.CheckResult {
+	week := sampleWeek()
+	line := func(kind ledger.CheckKind, text string) views.CheckLine {
+		return views.CheckLine{
+			Client: "Birch & Sons", Project: "Consulting", Task: "Workshop", Hue: 4, Day: "Tue 24 Nov", URL: views.CellPath(week, "4030-8801", 1), Kind: kind, Text: text, Write: 40,
+		}
+	}
+	waiting := line("", "Harvest did not answer (503). It is safe here. Next try 14:32.")
+	waiting.State = ledger.Retry
+	return views.CheckResult{
+		Summary: "12 sent, 11 found, 1 double.", Fresh: true, Read: at("14:31"),
+		Findings: []views.CheckLine{
+			line(ledger.CheckGone, "1:30 was sent, and was deleted in Harvest since."), line(ledger.CheckChanged, "1:00 was sent, Harvest has 1:45."),
+			line(ledger.CheckDouble, "It was booked a second time, as entry 75. Entry 74 stays. The other one is being removed."),
+			line(ledger.CheckUnknown, "Entry 76 with 0:30 says that Furrow made it, but nothing here knows it."),
+		},
+		Unsent: []views.CheckLine{waiting},
+	}
+}
+
 // samples are all pages and components in their states, by golden file name.
 func samples() map[string]templ.Component {
 	week := sampleWeek()
@@ -349,12 +432,26 @@ func samples() map[string]templ.Component {
 		c.Flash = &views.Flash{Kind: kind, Text: text}
 		return c
 	}
+	atTheEnd := reconcilePage()
+	atTheEnd.Item, atTheEnd.At = nil, 0
+	staleStep := reconcilePage()
+	staleStep.Item.Settle = changedThere()
+	staleStep.Error, staleStep.Sentence = "Things changed since this page was shown, so nothing was done. This is how they stand now.", "Harvest did not answer (503). 3 changes are safe here. Next try 14:32."
 	return map[string]templ.Component{
-		"setup":       views.SetupPage{Chrome: stranger("Welcome"), NeedsToken: true}.View(),
-		"setup_error": views.SetupPage{Chrome: stranger("Welcome"), Fields: views.Fields{Values: map[string]string{"email": "ida@"}, Errors: planner.FieldErrors{"email": "That is not an email address.", "password": "Use at least 12 characters."}}}.View(),
-		"login":       views.LoginPage{Chrome: stranger("Log in"), Next: "/week"}.View(),
-		"login_error": views.LoginPage{Chrome: stranger("Log in"), Next: "/week", Fields: views.Fields{Values: map[string]string{"email": "ida@example.org"}, Errors: planner.FieldErrors{"": "Email or password is wrong."}}}.View(),
-		"week":        page(nil),
+		"cell_settle":       views.CellPage{Chrome: chrome("Cell", views.NavWeek), Form: cellToSettle()}.View(),
+		"reconcile":         reconcilePage().View(),
+		"reconcile_stale":   staleStep.View(),
+		"reconcile_end":     atTheEnd.View(),
+		"reconcile_none":    views.ReconcilePage{Chrome: chrome("Reconcile", views.NavWeek), Week: week}.View(),
+		"check":             checkPage(checkResult()).View(),
+		"check_good":        checkPage(views.CheckResult{Summary: "12 sent, 12 found, 0 double.", Good: true, Fresh: true, Read: at("14:31")}).View(),
+		"check_running":     checkPage(views.CheckResult{Summary: "12 sent, 12 found, 0 double.", Read: at("14:02"), Poll: views.CheckResultURL(week, "7"), Sentence: "Harvest did not answer (503). Next try 14:32."}).View(),
+		"check_unconnected": views.CheckPage{Chrome: chrome("Check with Harvest", views.NavWeek), Week: week, Result: views.CheckResult{Summary: "0 sent, 0 found, 0 double."}}.View(),
+		"setup":             views.SetupPage{Chrome: stranger("Welcome"), NeedsToken: true}.View(),
+		"setup_error":       views.SetupPage{Chrome: stranger("Welcome"), Fields: views.Fields{Values: map[string]string{"email": "ida@"}, Errors: planner.FieldErrors{"email": "That is not an email address.", "password": "Use at least 12 characters."}}}.View(),
+		"login":             views.LoginPage{Chrome: stranger("Log in"), Next: "/week"}.View(),
+		"login_error":       views.LoginPage{Chrome: stranger("Log in"), Next: "/week", Fields: views.Fields{Values: map[string]string{"email": "ida@example.org"}, Errors: planner.FieldErrors{"": "Email or password is wrong."}}}.View(),
+		"week":              page(nil),
 		"week_empty": page(func(p *views.WeekPage) {
 			p.Grid, p.Begin, p.AddRow, p.Status = bare(workdays()...), &views.Begin{Sandbox: true}, views.AddRow{Week: week}, views.SyncStatus{Week: week}
 		}),
@@ -395,10 +492,10 @@ func samples() map[string]templ.Component {
 		"push_times":        timedPushPage().View(),
 		"push_nothing":      none.View(),
 		"push_offline":      offline.View(),
-		"ledger":            views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: ledgerList()}.View(),
-		"ledger_empty":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), List: views.LedgerList{States: states()}}.View(),
-		"ledger_none":       views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{Search: "nowhere"}, States: []views.Option{{Label: "All", Selected: true}, {Value: views.LedgerSent, Label: "In Harvest"}}}}.View(),
-		"ledger_older":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{State: views.LedgerSent, Before: "41"}, States: states(), Writes: sampleWrites()[1:2]}}.View(),
+		"ledger":            views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), Clients: clientChoices(), List: ledgerList()}.View(),
+		"ledger_empty":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), List: views.LedgerList{States: states()}}.View(),
+		"ledger_none":       views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{Search: "nowhere"}, States: []views.Option{{Label: "All", Selected: true}, {Value: views.LedgerSent, Label: "In Harvest"}}}}.View(),
+		"ledger_older":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{State: views.LedgerSent, Before: "41"}, States: states(), Writes: sampleWrites()[1:2]}}.View(),
 		"ledger_live":       ledgerList().View(),
 		"write":             views.WritePage{Chrome: chrome("Write 39", views.NavLedger), Live: views.WriteLive{Write: sampleWrites()[2]}}.View(),
 		"write_update":      views.WriteLive{Write: sampleWrites()[3]}.View(),

@@ -56,6 +56,36 @@ func CellPath(week planner.Week, rowKey string, day int) string {
 	return WeekPath(week) + "/cells/" + url.PathEscape(rowKey) + "/" + strconv.Itoa(day)
 }
 
+// CellChoicePath takes an answer to how a cell differs from Harvest, an entry to
+// adopt, or an earlier plan to put back (POST).
+func CellChoicePath(week planner.Week, rowKey string, day int) string {
+	return CellPath(week, rowKey, day) + "/choose"
+}
+
+// CellKey names a cell of a week in addresses and fields.
+func CellKey(rowKey string, day int) string { return rowKey + "." + strconv.Itoa(day) }
+
+// ReconcileURL is the page that steps through the cells of a week that differ
+// from Harvest, at one of them ([CellKey]); at the first if cell is empty, and
+// past the last if it is [ReconcileEnd].
+func ReconcileURL(week planner.Week, cell string) string {
+	return withQuery(WeekPath(week)+"/reconcile", "cell", cell)
+}
+
+// ReconcileEnd stands for no cell.
+const ReconcileEnd = "end"
+
+// CheckURL is the self-check of a week (GET), and where a new one is asked for
+// (POST). run is the sync run that it waits for; empty for none.
+func CheckURL(week planner.Week, run string) string {
+	return withQuery(WeekPath(week)+"/check", "run", run)
+}
+
+// CheckResultURL is what the self-check polls.
+func CheckResultURL(week planner.Week, run string) string {
+	return withQuery(WeekPath(week)+"/check/result", "run", run)
+}
+
 // WeekRowsPath adds a row to a week (POST).
 func WeekRowsPath(week planner.Week) string { return WeekPath(week) + "/rows" }
 

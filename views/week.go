@@ -42,6 +42,8 @@ type WeekGrid struct {
 
 	// Sendable counts the lines that a push of the week would send.
 	Sendable int
+	// Differ counts the cells that a person should settle with Harvest.
+	Differ int
 }
 
 // Day is a column of the grid.

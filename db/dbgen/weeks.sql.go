@@ -30,7 +30,7 @@ func (q *Queries) AssignmentExists(ctx context.Context, arg AssignmentExistsPara
 }
 
 const CellEntries = `-- name: CellEntries :many
-select e.harvest_id, e.hours, e.notes, (p.id is not null)::boolean as ours
+select e.harvest_id, e.hours, e.notes, (p.id is not null)::boolean as ours, (p.id is null and not e.is_locked and not e.is_running)::boolean as free
 from time_entries e
 left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
 where e.user_id = $1 and e.project_id = $2 and e.task_id = $3 and e.spent_date = $4 and e.deleted_at is null
@@ -49,6 +49,7 @@ type CellEntriesRow struct {
 	Hours     int32
 	Notes     string
 	Ours      bool
+	Free      bool
 }
 
 // The time entries of one cell, for its page.
@@ -71,6 +72,7 @@ func (q *Queries) CellEntries(ctx context.Context, arg CellEntriesParams) ([]Cel
 			&i.Hours,
 			&i.Notes,
 			&i.Ours,
+			&i.Free,
 		); err != nil {
 			return nil, err
 		}
@@ -402,6 +404,70 @@ func (q *Queries) LocalTask(ctx context.Context, arg LocalTaskParams) (int64, er
 	var id int64
 	err := row.Scan(&id)
 	return id, err
+}
+
+const PlanBefore = `-- name: PlanBefore :one
+select minutes_before, note_before from plan_events
+where user_id = $1 and project_id = $2 and task_id = $3 and date = $4 and id = $5
+`
+
+type PlanBeforeParams struct {
+	UserID    int64
+	ProjectID int64
+	TaskID    int64
+	Date      planner.Date
+	ID        int64
+}
+
+type PlanBeforeRow struct {
+	MinutesBefore int32
+	NoteBefore    string
+}
+
+func (q *Queries) PlanBefore(ctx context.Context, arg PlanBeforeParams) (PlanBeforeRow, error) {
+	row := q.db.QueryRow(ctx, PlanBefore,
+		arg.UserID,
+		arg.ProjectID,
+		arg.TaskID,
+		arg.Date,
+		arg.ID,
+	)
+	var i PlanBeforeRow
+	err := row.Scan(&i.MinutesBefore, &i.NoteBefore)
+	return i, err
+}
+
+const RowName = `-- name: RowName :one
+select cl.id as client_id, cl.name as client, p.name as project, t.name as task
+from projects p
+join clients cl on cl.id = p.client_id
+join tasks t on t.user_id = p.user_id
+where p.user_id = $1 and p.id = $2 and t.id = $3
+`
+
+type RowNameParams struct {
+	UserID    int64
+	ProjectID int64
+	TaskID    int64
+}
+
+type RowNameRow struct {
+	ClientID int64
+	Client   string
+	Project  string
+	Task     string
+}
+
+func (q *Queries) RowName(ctx context.Context, arg RowNameParams) (RowNameRow, error) {
+	row := q.db.QueryRow(ctx, RowName, arg.UserID, arg.ProjectID, arg.TaskID)
+	var i RowNameRow
+	err := row.Scan(
+		&i.ClientID,
+		&i.Client,
+		&i.Project,
+		&i.Task,
+	)
+	return i, err
 }
 
 const WeekAssignments = `-- name: WeekAssignments :many

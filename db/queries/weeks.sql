@@ -170,9 +170,13 @@ where user_id = @user_id and project_id = @project_id and task_id = @task_id and
 order by id desc
 limit @most;
 
+-- name: PlanBefore :one
+select minutes_before, note_before from plan_events
+where user_id = @user_id and project_id = @project_id and task_id = @task_id and date = @date and id = @id;
+
 -- The time entries of one cell, for its page.
 -- name: CellEntries :many
-select e.harvest_id, e.hours, e.notes, (p.id is not null)::boolean as ours
+select e.harvest_id, e.hours, e.notes, (p.id is not null)::boolean as ours, (p.id is null and not e.is_locked and not e.is_running)::boolean as free
 from time_entries e
 left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
 where e.user_id = @user_id and e.project_id = @project_id and e.task_id = @task_id and e.spent_date = @date and e.deleted_at is null
@@ -213,3 +217,10 @@ select id from found union all select id from made;
 
 -- name: LocalRowKeep :execrows
 insert into week_rows (user_id, week, project_id, task_id) values (@user_id, @week, @project_id, @task_id) on conflict do nothing;
+
+-- name: RowName :one
+select cl.id as client_id, cl.name as client, p.name as project, t.name as task
+from projects p
+join clients cl on cl.id = p.client_id
+join tasks t on t.user_id = p.user_id
+where p.user_id = @user_id and p.id = @project_id and t.id = @task_id;
