@@ -101,9 +101,11 @@ func TestFault48_DatabaseRestarts(t *testing.T) {
 			}
 			time.Sleep(time.Until(ends))
 			s.away("line", path)
-			if server, err = localpg.Start(t.Context(), config); err != nil {
+			again, err := localpg.Start(t.Context(), config)
+			if err != nil {
 				t.Fatal(err)
 			}
+			server = again
 			s.again(patience)
 			for range 2 {
 				if status, body, err := s.ida.try(path, form); err != nil || status != http.StatusSeeOther {

@@ -165,15 +165,26 @@ func TestFault47_TwoVersions(t *testing.T) {
 // but the job.
 func TestFault56_NoTransactionAcrossCalls(t *testing.T) {
 	t.Parallel()
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		t.Run(method, func(t *testing.T) {
+	for _, tt := range []struct {
+		name, method string
+		pull         bool
+	}{
+		{"a look", http.MethodGet, false},
+		{"a create", http.MethodPost, false},
+		{"a page of a pull", http.MethodGet, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := setUp(t, benchOptions{gate: true})
-			b.plan(t, b.cell(0, 1), 75, "Grid and type")
 			const delay = 1700 * time.Millisecond
-			b.fault(t, method, entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.DelayMS = int(delay.Milliseconds()) })
+			b.fault(t, tt.method, entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.DelayMS = int(delay.Milliseconds()) })
 			b.run(t, b.work())
-			b.confirm(t, nil)
+			if tt.pull {
+				b.startRun(t)
+			} else {
+				b.plan(t, b.cell(0, 1), 75, "Grid and type")
+				b.confirm(t, nil)
+			}
 			b.struck(t)
 			// A young one is somebody else's; one that was open when the call began is as old as it.
 			for began := time.Now(); time.Since(began) < delay*9/10; time.Sleep(10 * time.Millisecond) {
@@ -183,8 +194,8 @@ func TestFault56_NoTransactionAcrossCalls(t *testing.T) {
 					t.Fatalf("%d transactions are open during the call", n)
 				}
 			}
+			b.jobsEnd(t)
 			b.settled(t, ledger.Done)
-			b.exactlyAsPlanned(t)
 		})
 	}
 }

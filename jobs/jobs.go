@@ -130,7 +130,7 @@ func New(pool *pgxpool.Pool, work *Work, log *slog.Logger) (*Queue, error) {
 		if w.Now == nil {
 			w.Now = time.Now
 		} else {
-			cfg.Test.Time = generator(w.Now)
+			cfg.Test.Time = generator(w.Now) // River has the clock of its process, too
 		}
 		q.work = &w
 		q.clock = &clock{now: w.Now, store: w.Store, log: log}

@@ -351,7 +351,7 @@ func (s *Server) Keep(ctx context.Context) error {
 }
 
 const (
-	maxRestarts = 10          // about three minutes
+	maxRestarts = 12          // in two and a half minutes
 	steadyTime  = time.Minute // a server that ran for so long had not failed to start
 )
 
