@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -135,7 +136,7 @@ func TestPushStarts(t *testing.T) {
 	f.plan(t, cell, 90, "three")
 	push("another note", "")
 	f.sent(t, 50)
-	mirrored.Notes = "three"
+	mirrored.Notes, mirrored.UpdatedAt = "three", time.Now() // not before what sent has made
 	f.store1(t, f.userID, *mirrored)
 	f.plan(t, cell, 120, "three")
 	push("more time", "")
