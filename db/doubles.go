@@ -17,6 +17,9 @@ import (
 // mends that. Each double gets one write, ever: if that is refused, a person
 // must look.
 func (tx *Tx) removeDoubles(ctx context.Context, userID, connectionID int64) error {
+	if err := tx.q.TimerRelink(ctx, dbgen.TimerRelinkParams{UserID: userID, ReferenceGroup: ledger.ReferenceGroup}); err != nil {
+		return fmt.Errorf("look for the timer of user %d: %w", userID, err)
+	}
 	doubles, err := tx.q.Doubles(ctx, dbgen.DoublesParams{UserID: userID, ReferenceGroup: ledger.ReferenceGroup})
 	if err != nil {
 		return fmt.Errorf("look for doubles of user %d: %w", userID, err)

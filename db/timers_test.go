@@ -285,6 +285,7 @@ func TestStopBeforeStart(t *testing.T) {
 		want  ledger.State // of the stop
 	}{
 		{"it was started", ledger.Done, ledger.Pending},
+		{"it was not", ledger.Pending, ledger.Superseded},
 		{"it was refused", ledger.Rejected, ledger.Superseded},
 	} {
 		t.Run("in doubt, "+tt.name, func(t *testing.T) {
@@ -316,7 +317,11 @@ func TestStopBeforeStart(t *testing.T) {
 			}
 			if tt.state != ledger.Done {
 				none(t, box)
-				f.wantTimer(t, cell, ledger.TimerRefused)
+				left := ledger.TimerRefused
+				if tt.state == ledger.Pending { // and is not started any more
+					left = ""
+				}
+				f.wantTimer(t, cell, left)
 				return
 			}
 			if stop := next(t, box); stop.RemoteID != 70 {

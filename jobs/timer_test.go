@@ -299,20 +299,17 @@ func TestStopBehindStart(t *testing.T) {
 		}
 	})
 
-	t.Run("it was not, and is refused", func(t *testing.T) {
+	t.Run("it was not, so it need not be", func(t *testing.T) {
 		t.Parallel()
 		b := setUp(t, benchOptions{})
 		cell := uncertain(t, b, sandbox.FaultDropBefore)
-		b.activate(t, b.projectPath(t), false)
+		b.sandbox.ForgetRequests(t)
 		b.stopTimer(t, cell, db.StopAsked)
-		b.settled(t, ledger.Rejected, ledger.Superseded)
+		b.settled(t, ledger.Superseded)
 		b.timed(t, cell, 0, false)
-		if timer := b.cellNow(t, cell).Timer; timer == nil || timer.State() != ledger.TimerRefused {
-			t.Errorf("timer %+v", timer)
+		if timer := b.cellNow(t, cell).Timer; timer != nil || b.posts(t) != 0 {
+			t.Errorf("%d creates, timer %+v", b.posts(t), timer)
 		}
-
-		// The project is open again, and the timer started: on the entry that never came to be.
-		b.activate(t, b.projectPath(t), true)
 		b.mustStart(t, cell)
 		waitFor(t, "the timer to run", func() bool { return b.last(t).State == ledger.Done })
 		b.timed(t, cell, 1, true)
@@ -326,8 +323,17 @@ func TestStopBehindStart(t *testing.T) {
 		b.mustStart(t, cell)
 		b.run(t, b.work())
 		b.settled(t, ledger.Rejected)
+		if timer := b.cellNow(t, cell).Timer; timer == nil || timer.State() != ledger.TimerRefused {
+			t.Errorf("timer %+v", timer)
+		}
 		b.stopTimer(t, cell, db.StopNothing)
 		b.timed(t, cell, 0, false)
+
+		// The project is open again, and the timer started: on the entry that never came to be.
+		b.activate(t, b.projectPath(t), true)
+		b.mustStart(t, cell)
+		b.settled(t, ledger.Done, ledger.Superseded)
+		b.timed(t, cell, 1, true)
 	})
 }
 
@@ -351,6 +357,33 @@ func TestStartTwice(t *testing.T) {
 	b.timed(t, cell, 1, true)
 	if n := b.posts(t); n != 1 {
 		t.Errorf("%d creates", n)
+	}
+}
+
+// TestTimerTwice: Harvest carries out a start twice, so that the second entry stops
+// the first. The next pull finds the one that runs, which is stopped from here, and
+// removes the other, which has no time on it.
+func TestTimerTwice(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	cell := b.today(t)
+	b.fault(t, http.MethodPost, entriesPath, sandbox.FaultApplyTwice, 1, nil)
+	b.run(t, b.work())
+	b.mustStart(t, cell)
+	b.settled(t, ledger.Done)
+	if n := len(b.ofCell(t)); n != 2 {
+		t.Fatalf("%d entries", n)
+	}
+	b.pulledWell(t)
+	waitFor(t, "the end of the double", func() bool { return len(b.ofCell(t)) == 1 })
+	b.settled(t, ledger.Done)
+	b.timed(t, cell, 1, true)
+	b.sandbox.Advance(t, 30*time.Minute)
+	b.stopTimer(t, cell, db.StopAsked)
+	b.settled(t, ledger.Done)
+	b.timed(t, cell, 1, false)
+	if got := b.cellNow(t, cell).Tracked(); got < 50 || got > 51 {
+		t.Errorf("%v tracked", got)
 	}
 }
 

@@ -210,13 +210,17 @@ func (w Write) compare(remote RemoteEntry) finding {
 }
 
 // lookForDouble makes sure that the entry which is to stay is there, and that
-// the other one, remote, says the same and nothing more.
+// the other one, remote, says the same and nothing more, or has no time on it.
 func (d *drain) lookForDouble(ctx context.Context, w Write, remote RemoteEntry) (finding, error) {
 	kept, err := d.remote.Entry(ctx, w.KeepID)
 	if err != nil && !isNotFound(err) {
 		return finding{}, err
 	}
-	same := err == nil && kept.ID != remote.ID && kept.Is(w.Reference) && remote.Is(w.Reference) && kept.Entry() == remote.Entry()
+	other := remote.Entry()
+	if other.Hours == 0 {
+		other.Hours, other.Start = kept.Hours, kept.Entry().Start
+	}
+	same := err == nil && kept.ID != remote.ID && kept.Is(w.Reference) && remote.Is(w.Reference) && kept.Entry() == other
 	if !same || remote.IsLocked || remote.IsRunning {
 		return finding{outcome: OutcomeChanged, remote: &remote}, nil
 	}

@@ -102,6 +102,26 @@ func (q *Queries) TimerMean(ctx context.Context, arg TimerMeanParams) error {
 	return err
 }
 
+const TimerRelink = `-- name: TimerRelink :exec
+update pushed_entries p set remote_id = e.harvest_id
+from time_entries e
+where e.user_id = $1 and e.is_running and e.deleted_at is null and e.reference_id <> ''
+  and p.user_id = e.user_id and p.kind = 'timer' and p.removed_at is null and p.remote_id <> e.harvest_id
+  and e.reference_id = $2::text || ':' || p.id || ':' || p.generation
+  and not exists (select from writes f where f.pushed_entry_id = p.id and f.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))
+`
+
+type TimerRelinkParams struct {
+	UserID         int64
+	ReferenceGroup string
+}
+
+// Harvest has carried out a start twice: the timer is on the entry that runs.
+func (q *Queries) TimerRelink(ctx context.Context, arg TimerRelinkParams) error {
+	_, err := q.db.Exec(ctx, TimerRelink, arg.UserID, arg.ReferenceGroup)
+	return err
+}
+
 const TimerReuse = `-- name: TimerReuse :one
 select p.id, p.generation, p.remote_id
 from pushed_entries p

@@ -52,5 +52,14 @@ update time_entries set is_running = false, timer_started_at = null, timer_befor
 where user_id = @user_id and is_running and harvest_id <> @harvest_id
   and (timer_started_at is null or timer_started_at <= sqlc.arg(started_at)::timestamptz);
 
+-- Harvest has carried out a start twice: the timer is on the entry that runs.
+-- name: TimerRelink :exec
+update pushed_entries p set remote_id = e.harvest_id
+from time_entries e
+where e.user_id = @user_id and e.is_running and e.deleted_at is null and e.reference_id <> ''
+  and p.user_id = e.user_id and p.kind = 'timer' and p.removed_at is null and p.remote_id <> e.harvest_id
+  and e.reference_id = sqlc.arg(reference_group)::text || ':' || p.id || ':' || p.generation
+  and not exists (select from writes f where f.pushed_entry_id = p.id and f.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'));
+
 -- name: TimerEntry :one
 select generation, remote_id, notes from pushed_entries where id = @id and user_id = @user_id;

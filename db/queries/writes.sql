@@ -64,12 +64,14 @@ set generation = generation + 1, remote_id = null, agreed_hours = null, agreed_n
 where id = @id
 returning generation;
 
--- What proved not to have been applied gives way to what was meant later.
+-- What proved not to have been applied gives way to what was meant later: a timer
+-- that is to stop need not be started.
 -- name: WriteOvertaken :execrows
 update writes w set state = 'superseded', finished_at = clock_timestamp()
-where w.id = @id and w.state in ('pending', 'retry') and w.op in ('create', 'update', 'delete')
+where w.id = @id and w.state in ('pending', 'retry')
   and exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id
-      and l.state in ('pending', 'retry', 'blocked') and l.op in ('create', 'update', 'delete'));
+      and l.state in ('pending', 'retry', 'blocked')
+      and (w.op in ('create', 'update', 'delete') and l.op in ('create', 'update', 'delete') or w.op = 'start' and l.op = 'stop'));
 
 -- What waits behind a write that is over starts from what that one has led to.
 -- name: WritesFollow :many
@@ -148,7 +150,7 @@ select (exists (select from plan_events pe where pe.user_id = @user_id and pe.mu
     or exists (select from writes w where w.user_id = @user_id and w.mutation_id = @mutation_id))::boolean as stored;
 
 -- Entries that carry the same reference of ours as the one that stays, and say
--- the same. Those that a person has touched since, or that are locked, are not
+-- the same, or have no time on them: those of timers that were stopped at once. Those that a person has touched since, or that are locked, are not
 -- among them, nor those of an entry that is in doubt, or that a write was made for.
 -- name: Doubles :many
 with doubled as (
@@ -173,7 +175,7 @@ join time_entries k on k.user_id = @user_id and k.harvest_id = o.keep_id
 join projects pr on pr.id = k.project_id
 join tasks t on t.id = k.task_id
 join time_entries e on e.user_id = k.user_id and e.reference_id = o.reference_id and e.harvest_id <> k.harvest_id and e.deleted_at is null
-    and (e.project_id, e.task_id, e.spent_date, e.hours, e.notes) = (k.project_id, k.task_id, k.spent_date, k.hours, k.notes)
+    and (e.project_id, e.task_id, e.spent_date, e.notes) = (k.project_id, k.task_id, k.spent_date, k.notes) and e.hours in (k.hours, 0)
     and not e.is_locked and not e.is_running
 where not exists (select from writes w where w.pushed_entry_id = o.id and w.op = 'remove_double' and w.remote_id = e.harvest_id)
 order by e.harvest_id;
