@@ -56,6 +56,9 @@ func (to teller) write(w *db.WriteRecord) views.Write {
 		shown.Message = w.Message
 	}
 	shown.Why = writeSentence(w.State, w.Reason, w.Status, "", next)
+	if w.State == ledger.Superseded {
+		shown.Why = overtakenSentence(w.Op)
+	}
 	if held := heldSentence(w.State); held != "" && w.Held {
 		shown.Why = held
 	}

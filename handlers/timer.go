@@ -57,10 +57,17 @@ func (h *weekHandler) startTimer(w http.ResponseWriter, r *http.Request) error {
 // startSaid tells what starting a timer leads to.
 func startSaid(user db.User, id ledger.CellID) string {
 	const said = "The timer is starting. It counts from the moment in which Harvest has started it; its cell shows when."
-	if t := user.Timer; t != nil && t.Cell != id && !t.Ours() {
+	t := user.Timer
+	switch {
+	case t == nil || t.Cell == id:
+		return said
+	case !t.Ours():
 		return said + " Harvest stops the one on " + t.Project + ", " + t.Task + " then; what that came to shows after the next sync."
+	case t.Unsaid():
+		return said + " The one on " + t.Project + ", " + t.Task + " had not been started in Harvest yet, so it never ran and nothing was tracked there."
+	default:
+		return said
 	}
-	return said
 }
 
 // startRefused is the error of a start that is not possible.

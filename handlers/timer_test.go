@@ -48,6 +48,21 @@ func (b *testBundle) settles(userID int64, hours planner.Hours, started time.Dur
 	}
 }
 
+// secondRow puts another row into Ada's week, and returns its key.
+func (b *testBundle) secondRow(ada adaIDs) string {
+	b.t.Helper()
+	var project, task int64
+	err := b.pool.QueryRow(b.t.Context(), `
+		with k as (insert into tasks (user_id, harvest_id, name) values ($1, 4, 'Second task') returning id),
+		     a as (insert into assignments (user_id, project_id, task_id) select $1, p.id, k.id from projects p, k where p.user_id = $1 returning project_id, task_id)
+		insert into week_rows (user_id, week, project_id, task_id) select $1, $2, project_id, task_id from a returning project_id, task_id`,
+		ada.user, adaWeek).Scan(&project, &task)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return rowKey(ledger.RowID{ProjectID: project, TaskID: task})
+}
+
 // TestTimers: a timer is started from a cell, shows on every page, warns, and is
 // stopped.
 func TestTimers(t *testing.T) {
@@ -157,7 +172,16 @@ func TestTimerTakenBack(t *testing.T) {
 	ada := b.ada()
 	in := b.loggedIn(adaEmail)
 	cell := adaPath + "/cells/" + ada.row + "/0"
+
+	// By starting another one.
+	other := b.secondRow(ada)
+	in.post(adaPath+"/cells/"+other+"/0/start", url.Values{"mutation_id": {"other timer"}})
 	in.post(cell+"/start", url.Values{"mutation_id": {"ada's timer"}})
+	if got := in.get(adaPath).text(t, "#notice"); !strings.Contains(got, "The one on Ada's project, Second task had not been started in Harvest yet") {
+		t.Errorf("it says %q", got)
+	}
+
+	// By stopping it.
 	if _, err := b.pool.Exec(t.Context(), "update writes set created_at = $1 where op = 'start'", b.clockNow().Add(-46*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
@@ -166,8 +190,12 @@ func TestTimerTakenBack(t *testing.T) {
 	if got := page.text(t, "#notice"); !strings.Contains(got, "never ran and nothing was tracked. You asked for it at 11:14, 0:46 ago.") {
 		t.Errorf("it says %q", got)
 	}
-	if page.page(t).Find("#timer .timer, .grid .running").Length() != 0 || page.page(t).Find(".grid .start").Length() != 1 {
+	if page.page(t).Find("#timer .timer, .grid .running").Length() != 0 || page.page(t).Find(".grid .start").Length() != 2 {
 		t.Error("the timer is still there")
+	}
+	write := "/ledger/" + strconv.Itoa(b.count("select min(id) from writes where op = 'start'"))
+	if got := in.get(write); !strings.Contains(got.body, "It never ran, so nothing was tracked.") {
+		t.Errorf("%s: status %d, without saying that nothing was tracked", write, got.status)
 	}
 }
 

@@ -221,12 +221,14 @@ func parseRowKey(key, separator string) (ledger.RowID, error) {
 func (b *weekBuilder) row(r *ledger.Row) views.Row {
 	row := views.Row{
 		Key: rowKey(r.ID), Client: r.Client, Project: r.Project, Task: r.Task, Hue: hue(r.ClientID),
-		Planned: r.Planned(),
+		Planned: r.Planned(), Tracked: r.Tracked(),
 	}
 	empty := true
 	for i := range r.Cells {
 		row.Cells[i] = b.cell(r, i)
-		row.Tracked += row.Cells[i].Tracked
+		if t := r.Cells[i].Timer; t != nil {
+			row.Tracked += t.Since(b.now).Hours()
+		}
 		empty = empty && row.Cells[i].State == views.CellBlank && row.Cells[i].Tracked == 0
 	}
 	row.NotPlanned = row.Planned == 0 && row.Tracked > 0 && !r.Kept

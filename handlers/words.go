@@ -147,6 +147,18 @@ func writeSentence(state ledger.State, reason string, status int, message string
 	}
 }
 
+// overtakenSentence is for a write that another one took the place of.
+func overtakenSentence(op ledger.Op) string {
+	switch op {
+	case ledger.OpStart:
+		return "It was stopped, or started anew, before Harvest was told of it. It never ran, so nothing was tracked."
+	case ledger.OpStop:
+		return "The timer was never started, so there was nothing to stop."
+	default:
+		return writeSentence(ledger.Superseded, "", 0, "", views.Moment{})
+	}
+}
+
 // blockedSentence is for what cannot be sent before its owner connects.
 func blockedSentence(byHarvest bool) string {
 	if byHarvest {

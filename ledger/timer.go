@@ -56,6 +56,10 @@ func (t *Timer) State() TimerState {
 // Active reports whether the timer runs, or is about to.
 func (t *Timer) Active() bool { return t.State() != TimerRefused }
 
+// Unsaid reports whether Harvest was not told to start it, so that it has tracked
+// nothing.
+func (t *Timer) Unsaid() bool { return t.State() == TimerStarting && t.Write.State.replaceable() }
+
 // Refusal is the write that Harvest refused, or that a change made there
 // overtook; nil if that is not so.
 func (t *Timer) Refusal() *LastWrite {

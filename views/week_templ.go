@@ -2011,7 +2011,7 @@ func legend() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 165, "</dt><dd>Harvest takes no changes there</dd><dt><span class=\"t\">1:15</span></dt><dd>tracked in Harvest, beside what is planned</dd></dl></details>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 165, "</dt><dd>Harvest takes no changes there</dd><dt><span class=\"t\">1:15</span></dt><dd>tracked in Harvest, beside what is planned</dd><dt><span class=\"t running\">running</span></dt><dd>a timer of Harvest’s; it goes on until you stop it</dd></dl></details>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
