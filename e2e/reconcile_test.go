@@ -45,14 +45,16 @@ func TestReconcile(t *testing.T) {
 	p.cellShows(recovery, rows[0], day, "1:45 changed")
 	link := p.cell(rows[0], day)
 	mustCall[any](link, `function() { this.closest("td").querySelector("a.d").click() }`)
-	p.sees("Sent from here before")
+	p.sees("Sent before")
 	p.sees("With the drawings")
 	p.click("button", "Take Harvest's")
 	p.sees("The plan is what Harvest has.")
 	p.cellHolds(rows[0], day, "1:45")
 
 	p.must(chromedp.Do(p.ctx, chromedp.EmulateViewport(375, 740)))
-	p.clickOn("link", func(name string) bool { return strings.HasSuffix(name, " differ") || strings.HasSuffix(name, " differs") })
+	p.clickOn("link", func(name string) bool {
+		return strings.HasSuffix(name, " differ") || strings.HasSuffix(name, " differs")
+	})
 	p.sees("All that differs")
 	p.clickOn("link", begins(rows[1].String()))
 	p.sees("2:00 less than planned")

@@ -24,7 +24,7 @@ func TestCheck(t *testing.T) {
 		t.Fatalf("status %d: %s", got.status, got.body)
 	}
 	page = b.get(got.location())
-	page.says(t, "#check", "As far as Furrow knows", "Harvest is being read.")
+	page.says(t, "#check", "As far as Furrow knows", "Harvest is asked.")
 	poll := page.page(t).Find("#check").AttrOr("hx-get", "")
 	part := b.get(poll)
 	if part.status != http.StatusOK || strings.Contains(part.body, "<html") || part.page(t).Find("#check").AttrOr("hx-get", "") != poll {

@@ -227,7 +227,7 @@ func TestTakeTheirs(t *testing.T) {
 	b.entry(0, 0, 70, 175, "theirs")
 	cell := b.cellPath(0, 0)
 	page := b.get(cell)
-	page.says(t, ".settle", "Changed in Harvest", "Planned here 1:00 ours", "In Harvest 1:45 theirs", "Sent from here before 1:00 ours")
+	page.says(t, ".settle", "Changed in Harvest", "Planned here 1:00 ours", "In Harvest 1:45 theirs", "Sent before 1:00 ours")
 	if got := page.labels(t); !slices.Equal(got, []string{"Take Harvest's", "Keep mine"}) {
 		t.Errorf("answers %q", got)
 	}
@@ -254,7 +254,7 @@ func TestTakeTheirs(t *testing.T) {
 	if page.page(t).Find(".settle").Length() != 0 {
 		t.Error("there is still something to settle")
 	}
-	page.says(t, "ol.entries", "taken from Harvest 1:00 “ours” → became 1:45 “theirs”")
+	page.says(t, "ol.entries", "taken from Harvest Put back 1:00 “ours” 1:00 “ours” → became 1:45 “theirs”")
 	back := page.fieldsOf(t, "ol.entries form", views.AnswerRestore)
 	for range 2 {
 		if got := b.post(cell+"/choose", back); got.status != http.StatusSeeOther {
@@ -400,7 +400,7 @@ func TestDeletedThere(t *testing.T) {
 	b.deleted(70)
 	cell := b.cellPath(0, 0)
 	page := b.get(cell)
-	page.says(t, ".settle", "Deleted in Harvest", "Planned here 1:00", "In Harvest –", "Sent from here before 1:00", "It is not sent again unless you say so.")
+	page.says(t, ".settle", "Deleted in Harvest", "Planned here 1:00", "In Harvest –", "Sent before 1:00", "It is not sent again unless you say so.")
 	if got := page.labels(t); !slices.Equal(got, []string{"Clear it here too", "Send it again", "Move 1:00 to"}) {
 		t.Errorf("answers %q", got)
 	}
@@ -533,7 +533,7 @@ func TestReconcile(t *testing.T) {
 	}
 
 	page.says(t, ".stephead", "1 of 6")
-	page.says(t, ".step", "Design", "Planned here 2:00", "In Harvest 1:30 not sent from here")
+	page.says(t, ".step", "Design", "Planned here 2:00", "In Harvest 1:30 not pushed from here")
 	if got := page.labels(t); !slices.Equal(got, []string{"Plan 1:30, as tracked", "Send the missing 0:30", "Move 0:30 to"}) {
 		t.Errorf("answers %q", got)
 	}

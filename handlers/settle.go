@@ -86,7 +86,7 @@ func (b *weekBuilder) sides(d ledger.Difference) []views.Side {
 		return sides
 	}
 	if c.Ours.AgreedHours != 0 {
-		sides = append(sides, views.Side{Name: "Sent from here before", Amount: b.amount(c.Ours.AgreedHours.Minutes()), Note: c.Ours.AgreedNotes})
+		sides = append(sides, views.Side{Name: "Sent before", Amount: b.amount(c.Ours.AgreedHours.Minutes()), Note: c.Ours.AgreedNotes})
 	}
 	return sides
 }
@@ -98,9 +98,9 @@ func (b *weekBuilder) parts(c *ledger.Cell) string {
 	case others == 0:
 		return ""
 	case c.Tracked() == c.Others:
-		return "not sent from here"
+		return "not pushed from here"
 	default:
-		return b.amount((c.Tracked() - c.Others).Minutes()) + " sent from here, " + b.amount(others) + " not"
+		return b.amount((c.Tracked() - c.Others).Minutes()) + " pushed from here, " + b.amount(others) + " not"
 	}
 }
 

@@ -298,21 +298,24 @@ func (b *weekBuilder) nextTry(t time.Time) views.Moment {
 	return b.moment(t)
 }
 
-// changed tells both values of an entry that was changed in Harvest.
+// changed tells what was changed in Harvest. The cell's page shows both sides,
+// and lets the user choose.
 func (b *weekBuilder) changed(c *ledger.Cell) string {
-	format := b.plan.Profile.DurationFormat
-	if c.Ours.Gone {
-		return "This was sent from here, and was deleted in Harvest since. It is not sent again unless you push it."
+	const choose = " Open it to choose."
+	o := c.Ours
+	there := b.hours(o.RemoteHours)
+	switch {
+	case o.Gone || o.RemoteID == 0:
+		return "It was deleted in Harvest. It is not sent again unless you say so." + choose
+	case o.MovedTo != nil:
+		return "It was moved in Harvest, and is on " + shortDay(o.MovedTo.Date) + " now." + choose
+	case o.AgreedHours == 0:
+		return "Harvest has " + there + ", sent from here at a time that Furrow's database does not go up to." + choose
+	case o.RemoteHours == o.AgreedHours:
+		return "Its note was changed in Harvest." + choose
+	default:
+		return "Harvest has " + there + ", sent from here was " + b.hours(o.AgreedHours) + "." + choose
 	}
-	if c.Ours.AgreedHours == 0 {
-		return "Harvest has " + format.Format(c.Ours.RemoteHours.Minutes()) +
-			", sent from here at a time that Furrow's database does not go up to. Push it to put yours there, or type Harvest's value to take it over."
-	}
-	if c.Ours.RemoteHours == c.Ours.AgreedHours {
-		return "Its note was changed in Harvest. Push it to put yours back, or leave it."
-	}
-	return "Harvest has " + format.Format(c.Ours.RemoteHours.Minutes()) + ", sent from here was " +
-		format.Format(c.Ours.AgreedHours.Minutes()) + ". Push it to put yours back, or type Harvest's value to take it over."
 }
 
 // keptDifferently says so where Harvest keeps another value than was planned.

@@ -58,7 +58,7 @@ func (c *Cell) difference(future bool) DifferenceKind {
 		return DiffersChanged
 	case ours != nil && ours.Write != nil && ours.Write.State == Rejected:
 		return DiffersRefused
-	case c.asTracked() || c.Running || c.Rest() > 0 && future:
+	case c.asTracked() || c.Running || c.Timer != nil && c.Timer.Active() || c.Rest() > 0 && future:
 		return DiffersNot
 	case c.Rest() > 0:
 		return DiffersLess

@@ -44,6 +44,7 @@ func TestDifferences(t *testing.T) {
 		{name: "a minute less", cell: ledger.Cell{Planned: 62, Others: 100, OthersCount: 1}, kind: "less", line: "create", moveTo: rest},
 		{name: "tracked without plan", cell: ledger.Cell{Others: 100, OthersCount: 1}, kind: "more"},
 		{name: "a timer runs", cell: ledger.Cell{Planned: 60, Others: 10, OthersCount: 1, Running: true}},
+		{name: "a timer is to run", cell: ledger.Cell{Planned: 60, Timer: &ledger.Timer{Write: &ledger.LastWrite{Op: ledger.OpStart, State: ledger.Pending}}}},
 		{name: "no connection", cell: ledger.Cell{Planned: 60}, change: func(p *ledger.WeekPlan) { p.Connection = nil }},
 		{name: "locked", cell: ledger.Cell{Planned: 60, Others: 50, OthersCount: 1, Locked: "locked"}, kind: "less", line: "blocked", moveTo: rest},
 		{name: "locked days take no rest", cell: ledger.Cell{Planned: 60}, change: func(p *ledger.WeekPlan) { p.DayLocks[2] = "approved" }, kind: "less", line: "create", moveTo: days(3, 4, 5, 6)},

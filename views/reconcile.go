@@ -112,3 +112,9 @@ func (s Settle) class() string {
 		return "s-changed"
 	}
 }
+
+// tellsState reports whether the difference says all that the state of the cell
+// says.
+func (s *Settle) tellsState() bool {
+	return s != nil && s.Kind != ledger.DiffersLess && s.Kind != ledger.DiffersMore
+}

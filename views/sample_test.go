@@ -292,8 +292,8 @@ func changedThere() views.Settle {
 		Title: "Changed in Harvest", Kind: ledger.DiffersChanged,
 		Sides: []views.Side{
 			{Name: "Planned here", Amount: "1:30", Note: "Header and footer, second round"},
-			{Name: "In Harvest", Amount: "1:45", Note: "Header <only>", Parts: "1:30 sent from here, 0:15 not"},
-			{Name: "Sent from here before", Amount: "1:30", Note: "Header and footer"},
+			{Name: "In Harvest", Amount: "1:45", Note: "Header <only>", Parts: "1:30 pushed from here, 0:15 not"},
+			{Name: "Sent before", Amount: "1:30", Note: "Header and footer"},
 		},
 		Answers: views.Answers{
 			ChoiceForm: choiceForm("/weeks/2026-11-23/cells/4021-8801/1/choose"), Line: "4021-8801/2026-11-24/update/175/150/\"\"",
@@ -319,7 +319,7 @@ func reconcilePage() views.ReconcilePage {
 	week := sampleWeek()
 	moved := views.Settle{
 		Title: "0:30 less than planned", Kind: ledger.DiffersLess, Sentence: "The day is approved in Harvest.",
-		Sides: []views.Side{{Name: "Planned here", Amount: "2:00", Note: "Workshop, with slides"}, {Name: "In Harvest", Amount: "1:30", Parts: "not sent from here"}},
+		Sides: []views.Side{{Name: "Planned here", Amount: "2:00", Note: "Workshop, with slides"}, {Name: "In Harvest", Amount: "1:30", Parts: "not pushed from here"}},
 		Answers: views.Answers{
 			ChoiceForm: choiceForm(views.ReconcileURL(week, "")), Row: "4030-8801", Day: "1", Line: "x",
 			Buttons: []views.Answer{{Value: views.AnswerTake, Label: "Plan 1:30, as tracked"}, {Value: views.AnswerSend, Label: "Send the missing 0:30"}},
