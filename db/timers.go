@@ -23,9 +23,9 @@ type TimerStart struct {
 // StartTimer makes the write that starts a timer on a cell, and those that stop
 // what else was started from here: Harvest lets one timer run for each person. In
 // accounts that track durations the cell's timer of before goes on, if it is
-// there and says the same; else a new entry is made. Doing it again with the same
-// mutation id changes nothing. The caller has locked the connection and read plan
-// in the same transaction. [planner.ErrConflict]: the plan refuses it; see
+// there and says the same; else a new entry is made. The caller has locked the
+// connection, seen that the mutation is not stored yet ([Tx.PushStored]), and read
+// plan, in the same transaction. [planner.ErrConflict]: the plan refuses it; see
 // [ledger.WeekPlan.StartRefusal].
 func (tx *Tx) StartTimer(ctx context.Context, userID int64, plan ledger.WeekPlan, start TimerStart) error {
 	err := tx.startTimer(ctx, userID, plan, start)
@@ -36,9 +36,6 @@ func (tx *Tx) StartTimer(ctx context.Context, userID int64, plan ledger.WeekPlan
 }
 
 func (tx *Tx) startTimer(ctx context.Context, userID int64, plan ledger.WeekPlan, start TimerStart) error {
-	if stored, err := tx.PushStored(ctx, userID, start.MutationID); err != nil || stored {
-		return err
-	}
 	if plan.StartRefusal(start.Cell, start.Today) != ledger.MayStart {
 		return planner.ErrConflict
 	}

@@ -18,6 +18,9 @@ func (f *fixture) start(t *testing.T, cell ledger.CellID, mutation string) error
 		if _, _, err := tx.LockConnection(t.Context(), f.userID); err != nil {
 			return err
 		}
+		if stored, err := tx.PushStored(t.Context(), f.userID, mutation); err != nil || stored {
+			return err
+		}
 		plan, err := tx.WeekPlan(t.Context(), f.userID, f.week)
 		if err != nil {
 			return err

@@ -163,7 +163,7 @@ func (b *weekBuilder) cellTimer(r *ledger.Row, day int) views.CellTimer {
 	}
 	switch {
 	case t.Refusal() != nil:
-		shown.Why = b.timerRefused(t)
+		shown.Why = timerRefused(t)
 	case t.Active() && !t.Ours():
 		shown.Why = sentences(shown.Why, foreignTimer)
 	}
@@ -174,13 +174,19 @@ func (b *weekBuilder) cellTimer(r *ledger.Row, day int) views.CellTimer {
 }
 
 // timerRefused tells why a timer was not started or stopped.
-func (b *weekBuilder) timerRefused(t *ledger.Timer) string {
+func timerRefused(t *ledger.Timer) string {
 	refused := t.Refusal()
-	what := "The timer was not started."
+	what, advice := "The timer was not started.", "Start it again when that is settled."
 	if refused.Op == ledger.OpStop {
-		what = "The timer was not stopped from here."
+		what, advice = "The timer was not stopped from here.", "Stop it again, or in Harvest."
 	}
-	return sentences(what, writeSentence(refused.State, refused.Reason, refused.Status, refused.Message, views.Moment{}))
+	switch {
+	case refused.State == ledger.Conflict:
+		return sentences(what, "Somebody deleted its entry in Harvest meanwhile.")
+	case refused.Reason == string(ledger.ReasonLate):
+		advice = refusedAdvice(refused.Reason)
+	}
+	return sentences(what, causeSentence(refused.Reason, refused.Status), harvestSaid(refused.Message), advice)
 }
 
 // timerWord is where a timer stands, in words.

@@ -213,7 +213,7 @@ func TestTimerRefused(t *testing.T) {
 		status int
 		want   string
 	}{
-		{ledger.ReasonInvalid, http.StatusUnprocessableEntity, "The timer was not started. Harvest refused it (422)."},
+		{ledger.ReasonInvalid, http.StatusUnprocessableEntity, "The timer was not started. Harvest refused it (422). Start it again when that is settled."},
 		{ledger.ReasonLate, 0, "Its day was over before Harvest could be told"},
 	} {
 		_, err := b.pool.Exec(t.Context(), "update writes set state = 'rejected', error_reason = $1, error_status = $2 where op = 'start'", string(tt.reason), tt.status)
