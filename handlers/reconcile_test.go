@@ -349,6 +349,30 @@ func TestChoiceIsStale(t *testing.T) {
 	}
 }
 
+// TestChoiceInTwoTabs: of two answers given at once one counts, and the other
+// one is told how things stand.
+func TestChoiceInTwoTabs(t *testing.T) {
+	t.Parallel()
+	b := midweek(t)
+	b.sent(0, 0, 70)
+	b.entry(0, 0, 70, 175, "theirs")
+	answers := make(chan answer)
+	tabs := [2]answer{b.get(b.cellPath(0, 0)), b.get(b.cellPath(0, 0))}
+	for i, choice := range []string{views.AnswerTake, views.AnswerSend} {
+		form := tabs[i].fieldsOf(t, answersForm, choice)
+		go func() { answers <- b.post(b.cellPath(0, 0)+"/choose", form) }()
+	}
+	got := []int{(<-answers).status, (<-answers).status}
+	slices.Sort(got)
+	if !slices.Equal(got, []int{http.StatusSeeOther, http.StatusConflict}) {
+		t.Errorf("status %v", got)
+	}
+	taken, kept := b.count("select count(*) from plan_events where kind = 'take_theirs'"), b.count("select count(*) from writes where state = 'pending'")
+	if taken+kept != 1 {
+		t.Errorf("taken %d times, kept %d times", taken, kept)
+	}
+}
+
 func TestChoiceMalformed(t *testing.T) {
 	t.Parallel()
 	b := midweek(t)
