@@ -68,7 +68,7 @@ func (h *weekHandler) check(r *http.Request, week planner.Week) (views.CheckResu
 	if err != nil {
 		return result, ledger.WeekPlan{}, err
 	}
-	// Writes end before they are mirrored and runs end after, so the run is read first.
+	// The run came first, so that all that it has read is compared if it is over.
 	plan, err := h.store.WeekPlan(ctx, user.ID, week)
 	if err != nil {
 		return result, plan, err

@@ -107,15 +107,15 @@ func (b *weekBuilder) parts(c *ledger.Cell) string {
 // differenceSentence says more about a difference, or why nothing can be sent.
 func (b *weekBuilder) differenceSentence(d ledger.Difference) string {
 	said := ""
-	switch w := d.Cell.Ours; d.Kind {
+	switch ours := d.Cell.Ours; d.Kind {
 	case ledger.DiffersChanged:
-		if w.RemoteHours == w.AgreedHours && w.RemoteNotes != w.AgreedNotes {
+		if ours.RemoteHours == ours.AgreedHours && ours.RemoteNotes != ours.AgreedNotes {
 			said = "Only the note was changed."
 		}
 	case ledger.DiffersGone:
 		said = "It is not sent again unless you say so."
 	case ledger.DiffersRefused:
-		said = sentences(causeSentence(w.Write.Reason, w.Write.Status), harvestSaid(w.Write.Message))
+		said = sentences(causeSentence(ours.Write.Reason, ours.Write.Status), harvestSaid(ours.Write.Message))
 	}
 	if d.Line != nil && d.Line.Action == ledger.LineBlocked {
 		return sentences(said, lineSentence(*d.Line))

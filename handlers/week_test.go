@@ -218,6 +218,9 @@ func TestCellForm(t *testing.T) {
 	if got.status != http.StatusUnprocessableEntity || got.text(t, "#f-note") != long {
 		t.Errorf("a note of %d characters: status %d, kept %d", maxNote+1, got.status, len([]rune(got.text(t, "#f-note"))))
 	}
+	if got := in.post(path, url.Values{"version": {version}, "planned": {"soon"}, "note": {""}}, htmxHeaders...); got.status != http.StatusUnprocessableEntity || got.field(t, "planned") != "soon" || strings.Contains(got.body, "<html") {
+		t.Errorf("in the panel: status %d, %.200s", got.status, got.body)
+	}
 	note := "Prep <b>call</b> 📞\r\nשלום"
 	if got := in.post(path, url.Values{"version": {version}, "planned": {"2"}, "note": {note}}); got.status != http.StatusSeeOther {
 		t.Fatalf("status %d: %s", got.status, got.body)
