@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,7 +22,6 @@ import (
 	"furrow/db/localpg"
 	"furrow/db/localpg/testpg"
 	"furrow/harvest/sandbox/sandboxtest"
-	"furrow/planner"
 )
 
 // answersAtMost is how long a page may take to say that the database is away.
@@ -28,12 +29,12 @@ const answersAtMost = 3 * time.Second
 
 // away checks that pages and forms say in words, and soon, that the database is
 // away.
-func (s *site) away(form, path string) {
+func (s *site) away() {
 	s.t.Helper()
 	for name, ask := range map[string]func() (int, string, error){
 		"a page": func() (int, string, error) { return s.ida.try("/weeks/"+oldWeek.String(), nil) },
 		"a form": func() (int, string, error) {
-			return s.ida.try(path, map[string][]string{form: {"1"}, "version": {"0"}})
+			return s.ida.try("/weeks/"+oldWeek.String()+"/cells", url.Values{"version": {"0"}})
 		},
 		"health": func() (int, string, error) { return s.ida.try("/readyz", nil) },
 	} {
@@ -95,12 +96,12 @@ func TestFault48_DatabaseRestarts(t *testing.T) {
 			}
 			ends := time.Now().Add(outage)
 			path := "/weeks/" + oldWeek.Next().String() + "/push"
-			s.away("line", path)
+			s.away()
 			if status, _, err := s.ida.try(path, form); err != nil || status != http.StatusServiceUnavailable {
 				t.Errorf("the push: %d, %v", status, err)
 			}
 			time.Sleep(time.Until(ends))
-			s.away("line", path)
+			s.away()
 			again, err := localpg.Start(t.Context(), config)
 			if err != nil {
 				t.Fatal(err)
@@ -191,36 +192,26 @@ func TestFault51_CutAtCommit(t *testing.T) {
 	s := newSite(t, dbtest.URL(t))
 	line := dbtest.NewLine(t, s.database)
 	s.setUp(s.programOn(line.URL))
-	lines := 0
-	for _, cut := range []dbtest.Cut{
-		{At: "commit", Moment: dbtest.NotArrived},
-		{At: "commit", Moment: dbtest.NotTold},
-	} {
-		week := oldWeek
-		for range lines {
-			week = week.Next()
-		}
-		cells, push := "/weeks/"+week.String()+"/cells", "/weeks/"+week.String()+"/push"
+	lines, week := 0, oldWeek
+	for _, moment := range []dbtest.Moment{dbtest.NotArrived, dbtest.NotTold} {
+		cut := func(in string) { line.Cut(dbtest.Cut{At: "commit", In: in, Moment: moment}) }
+		path := "/weeks/" + week.String()
 		typed := s.ida.typed(week, 1)
-		cut.In = "insert into plan_events"
-		line.Cut(cut)
-		if status, body, err := s.ida.try(cells, typed); err != nil || status != http.StatusSeeOther {
-			t.Errorf("the cell, %s: %d %s, %v", cut.Moment, status, body, err)
+		cut("insert into plan_events")
+		if status, body, err := s.ida.try(path+"/cells", typed); err != nil || status != http.StatusSeeOther {
+			t.Errorf("the cell, %s: %d %s, %v", moment, status, body, err)
 		}
-		form := fields(s.ida.get(push).Find("#push-form"))
-		cut.In = "insert into writes"
-		line.Cut(cut)
-		if status, body, err := s.ida.try(push, form); err != nil || status != http.StatusSeeOther {
-			t.Errorf("the push, %s: %d %s, %v", cut.Moment, status, body, err)
+		form := fields(s.ida.get(path + "/push").Find("#push-form"))
+		cut("insert into writes")
+		if status, body, err := s.ida.try(path+"/push", form); err != nil || status != http.StatusSeeOther {
+			t.Errorf("the push, %s: %d %s, %v", moment, status, body, err)
 		}
-		lines++
-		s.waitDone(patience, lines)
-		cut.In = "update writes"
-		line.Cut(cut) // and the outcome of a call
-		form = s.ida.lines(planner.Week{Start: week.Start.AddDays(700)}, 1)
-		s.ida.post("/weeks/"+planner.Week{Start: week.Start.AddDays(700)}.String()+"/push", form)
-		lines++
-		s.waitDone(maxSettle, lines)
+		s.waitDone(patience, lines+1)
+
+		cut("update writes") // the outcome of a call
+		s.send(week.Next(), 1)
+		s.waitDone(maxSettle, lines+2)
+		lines, week = lines+2, week.Next().Next()
 	}
 	if n := line.Cuts(); n != 6 {
 		t.Errorf("%d connections were cut, want 6", n)
@@ -346,12 +337,12 @@ func (s *site) changes() int {
 func TestFault53_DiskFull(t *testing.T) {
 	chaos(t)
 	data := testpg.DataDir(t)
-	if err := syscall.Mount("tmpfs", data, "tmpfs", 0, "size=200m,mode=711"); err != nil {
-		t.Skipf("TestFault53_ReadOnly is what can be tested without the right to mount: %v", err)
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=200m,mode=711", "tmpfs", data).CombinedOutput(); err != nil {
+		t.Skipf("without a file system of its own there is only TestFault53_ReadOnly: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(data, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
+		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "umount", data).CombinedOutput(); err != nil {
+			t.Errorf("unmount: %v: %s", err, out)
 		}
 	})
 	stand := startCommand(t, "/_sandbox/clock", "sandbox")
@@ -372,7 +363,7 @@ func TestFault53_DiskFull(t *testing.T) {
 	cell := strings.TrimPrefix(firstCell(s.ida.typed(week, 1)), "p.")
 	path := "/weeks/" + week.String() + "/cells/" + strings.Replace(cell, ".", "/", 1)
 	for i := 0; i < 5000 && !refused; i++ {
-		status, body, err := s.ida.try(path, map[string][]string{"version": {strconv.Itoa(1 << 40)}, "planned": {""}, "note": {strconv.Itoa(i) + note}})
+		status, body, err := s.ida.try(path, url.Values{"version": {strconv.Itoa(1 << 40)}, "planned": {""}, "note": {strconv.Itoa(i) + note}})
 		switch {
 		case err == nil && status == http.StatusSeeOther:
 		case err == nil && status == http.StatusServiceUnavailable && (strings.Contains(body, "The database takes no changes right now") || strings.Contains(body, "The database does not answer right now")):
@@ -389,7 +380,7 @@ func TestFault53_DiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.again(time.Minute)
-	s.ida.post(path, map[string][]string{"version": {strconv.Itoa(1 << 40)}, "planned": {""}, "note": {""}})
+	s.ida.post(path, url.Values{"version": {strconv.Itoa(1 << 40)}, "planned": {""}, "note": {""}})
 	s.open(localpgURL(t, data))
 	s.waitDone(maxSettle, lines)
 	s.exactly(lines)
@@ -397,7 +388,7 @@ func TestFault53_DiskFull(t *testing.T) {
 }
 
 // firstCell is the name of a cell's field in a form of the grid.
-func firstCell(form map[string][]string) string {
+func firstCell(form url.Values) string {
 	for name := range form {
 		if strings.HasPrefix(name, "p.") {
 			return name
