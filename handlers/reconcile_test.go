@@ -301,6 +301,33 @@ func TestKeepMine(t *testing.T) {
 	}
 }
 
+// TestSendTimed: in an account with start and end times what is missing starts
+// where the review of a push proposes it, if there is room on the day.
+func TestSendTimed(t *testing.T) {
+	t.Parallel()
+	b := midweek(t)
+	if _, err := b.pool.Exec(t.Context(), "update harvest_connections set timestamp_timers = true"); err != nil {
+		t.Fatal(err)
+	}
+	b.plan(0, 0, 60, "")
+	b.plan(1, 0, 90, "")
+	form := b.get(b.cellPath(1, 0)).fieldsOf(t, answersForm, views.AnswerSend)
+	if got := b.post(b.cellPath(1, 0)+"/choose", form); got.status != http.StatusSeeOther {
+		t.Fatalf("status %d: %s", got.status, got.body)
+	}
+	writes, err := b.store.Writes(t.Context(), db.WriteFilter{UserID: b.userID})
+	if err != nil || len(writes) != 1 || writes[0].Entry.Start.IsZero() || writes[0].Entry.Hours != 150 {
+		t.Errorf("writes %+v, %v", writes, err)
+	}
+
+	b.plan(0, 1, planner.MaxCell-60, "")
+	page := b.get(b.cellPath(0, 1))
+	if got := page.labels(t); !slices.Equal(got, []string{"Plan nothing, as tracked", "Move 23:00 to"}) {
+		t.Errorf("answers %q", got)
+	}
+	page.says(t, ".settle", "It can be sent by “Review and push”, where you say when it starts.")
+}
+
 // TestChoiceIsStale: a choice between other values than those of the moment is
 // not carried out, and the page says how things stand. Nothing is lost.
 func TestChoiceIsStale(t *testing.T) {
