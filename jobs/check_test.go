@@ -94,7 +94,7 @@ func TestCheckDouble(t *testing.T) {
 		return b.last(t).State == ledger.Done
 	})
 	waitFor(t, "the first request to take effect", func() bool {
-		return len(b.sandbox.State(t).EntriesByReference(b.reference(t))) == 2
+		return len(b.entries(t)[b.reference(t)]) == 2
 	})
 	// The mirror learns of both; nothing has been removed yet.
 	remote, err := b.remote(t.Context(), b.connectionID, jobs.Interactive)

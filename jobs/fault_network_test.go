@@ -239,8 +239,8 @@ func TestFault05_ReferenceLost(t *testing.T) {
 		t.Errorf("history %q, want %q", got, want)
 	}
 	n := 0
-	for _, e := range b.sandbox.State(t).Entries() {
-		if e.Notes != nil && *e.Notes == "Grid and type" && e.SpentDate == b.week.Day(1).String() && e.CreatedAt.After(time.Now().Add(-time.Minute)) {
+	for _, e := range b.sandbox.Entries(t, b.week.Day(1).String(), b.week.Day(1).String()) {
+		if e.Notes != nil && *e.Notes == "Grid and type" && e.CreatedAt.After(time.Now().Add(-time.Minute)) {
 			n++
 		}
 	}

@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 		child() // does not return
 	}
 	for name, value := range map[string]string{
-		"test.parallel":    "16", // these tests wait for leases and deadlines more than they work
+		"test.parallel":    "24", // these tests wait for leases and deadlines more than they work
 		"rapid.checks":     "8",  // each has a database and a Harvest to ask
 		"rapid.nofailfile": "true",
 	} {
@@ -425,12 +425,8 @@ func story(w db.WriteRecord) string {
 func (b *bench) entries(t *testing.T) map[string][]sandboxtest.TimeEntry {
 	t.Helper()
 	found := map[string][]sandboxtest.TimeEntry{}
-	for _, e := range b.sandbox.State(t).Entries() {
-		date, err := planner.ParseDate(e.SpentDate)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e.User.ID == b.harvestUser && e.ExternalReference != nil && e.ExternalReference.GroupID == ledger.ReferenceGroup && b.week.Contains(date) {
+	for _, e := range b.sandbox.Entries(t, b.week.Start.String(), b.week.End().String()) {
+		if e.User.ID == b.harvestUser && e.ExternalReference != nil && e.ExternalReference.GroupID == ledger.ReferenceGroup {
 			found[e.ExternalReference.ID] = append(found[e.ExternalReference.ID], e)
 		}
 	}

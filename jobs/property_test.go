@@ -149,10 +149,8 @@ func (w *world) exec(statement string) {
 
 // harvestHas are the user's entries of the week in Harvest.
 func (w *world) harvestHas() []sandboxtest.TimeEntry {
-	return slices.DeleteFunc(w.sandbox.State(w.t).Entries(), func(e sandboxtest.TimeEntry) bool {
-		date, err := planner.ParseDate(e.SpentDate)
-		return err != nil || e.User.ID != w.harvestUser || !w.week.Contains(date)
-	})
+	list := w.sandbox.Entries(w.t, w.week.Start.String(), w.week.End().String())
+	return slices.DeleteFunc(list, func(e sandboxtest.TimeEntry) bool { return e.User.ID != w.harvestUser })
 }
 
 func (w *world) weekPlan() ledger.WeekPlan {

@@ -521,7 +521,8 @@ type stateAccount struct {
 
 // controlState shows everything, secrets of tokens excepted. account=ID shows one account only.
 func (s *Server) controlState(r *http.Request) (any, error) {
-	only := r.URL.Query().Get("account")
+	query := r.URL.Query()
+	only, days := query.Get("account"), [2]string{query.Get("from"), query.Get("to")}
 	faults, outage := s.faults.list(), s.Outage()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -535,14 +536,16 @@ func (s *Server) controlState(r *http.Request) (any, error) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.world.Accounts)) {
 		if only == "" || only == itoa(id) {
-			v.Accounts = append(v.Accounts, s.viewState(s.world.Accounts[id]))
+			v.Accounts = append(v.Accounts, s.viewState(s.world.Accounts[id], days))
 		}
 	}
 	// Encoded here: what it points to is guarded by the mutex.
 	return asJSON(http.StatusOK, v), nil
 }
 
-func (s *Server) viewState(a *account) stateAccount {
+// viewState tells all of an account, its time entries between two days, both
+// inclusive; empty ones do not bound.
+func (s *Server) viewState(a *account, days [2]string) stateAccount {
 	c := &call{account: a, web: true, now: s.now()}
 	v := stateAccount{
 		ID: a.ID, Name: a.Name, Company: a.Company, Rounding: a.Rounding, Users: []userView{}, Projects: []projectFullView{},
@@ -567,7 +570,9 @@ func (s *Server) viewState(a *account) stateAccount {
 	}
 	w := s.entryWriter(c)
 	for _, e := range a.byDate {
-		v.Entries = append(v.Entries, w.append(nil, e))
+		if day := e.Date; day >= days[0] && (days[1] == "" || day <= days[1]) {
+			v.Entries = append(v.Entries, w.append(nil, e))
+		}
 	}
 	return v
 }

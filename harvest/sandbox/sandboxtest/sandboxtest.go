@@ -281,6 +281,16 @@ func (c Control) State(tb testing.TB) State {
 	return s
 }
 
+// Entries returns the time entries of account 1001 between two dates, both inclusive, which takes less
+// time than all of the state.
+func (c Control) Entries(tb testing.TB, from, to string) []TimeEntry {
+	tb.Helper()
+	var s State
+	query := url.Values{"account": {strconv.Itoa(AccountID)}, "from": {from}, "to": {to}}
+	c.call(tb, http.MethodGet, "/_sandbox/state?"+query.Encode(), nil, &s)
+	return s.Entries()
+}
+
 // API does a call of the data API as a token of account 1001 would and returns status and body. It is
 // for setting a test up and for looking at the result, such as archiving a project.
 func (c Control) API(tb testing.TB, token, method, path string, in any) (status int, body []byte) {
