@@ -18,7 +18,7 @@ build:
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o furrow .
 
 test: deps
-	go test -race ./...
+	go test -race -p 3 ./...
 
 # The faults that take minutes (e2e/FAULTS.md): processes killed and stopped, databases that go away or are full. Then
 # random edits, pushes, faults and crashes; ROUNDS=500 for a long night of them.

@@ -2,7 +2,9 @@ package db_test
 
 import (
 	"crypto/rand"
+	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -13,6 +15,14 @@ import (
 	"furrow/ledger"
 	"furrow/planner"
 )
+
+func TestMain(m *testing.M) {
+	// These tests wait for each other and for the server more than they work. The command line comes later and wins.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // fixture is a user who is connected, with a few assignments.
 type fixture struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +26,14 @@ import (
 	"furrow/ledger"
 	"furrow/planner"
 )
+
+func TestMain(m *testing.M) {
+	// These tests wait for Harvest more than they work. The command line comes later and wins.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // testBundle is a client of Ida's at a sandbox of its own.
 type testBundle struct {
