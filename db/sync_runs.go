@@ -111,6 +111,16 @@ func (s *Store) FailRun(ctx context.Context, runID int64, reason string, status 
 	return nil
 }
 
+// LiveRuns returns the runs that are not over and were asked for longer ago than
+// age.
+func (s *Store) LiveRuns(ctx context.Context, age time.Duration) ([]int64, error) {
+	ids, err := s.q.SyncRunsLive(ctx, age)
+	if err != nil {
+		return nil, fmt.Errorf("list live sync runs: %w", err)
+	}
+	return ids, nil
+}
+
 // ReviveRun lets a run that was given up go on where it stopped. revived is
 // false if it was not given up, or another run of the connection is live.
 func (s *Store) ReviveRun(ctx context.Context, runID int64) (revived bool, err error) {

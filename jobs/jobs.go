@@ -9,6 +9,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"furrow/ledger"
 	"furrow/planner"
@@ -34,6 +36,7 @@ type Store interface {
 	ReviveRun(ctx context.Context, runID int64) (revived bool, err error)
 	DelayRun(ctx context.Context, runID int64, wait time.Duration, reason string, status int) error
 	FailRun(ctx context.Context, runID int64, reason string, status int) error
+	LiveRuns(ctx context.Context, age time.Duration) ([]int64, error)
 	RevokeConnection(ctx context.Context, connectionID int64) error
 	ConnectionsWithDueWrites(ctx context.Context) ([]int64, error)
 	UsersWithOldPull(ctx context.Context, age time.Duration) ([]int64, error)
@@ -88,6 +91,7 @@ type Queue struct {
 const (
 	jobTimeout      = 45 * time.Second
 	rescueAfter     = 60 * time.Second
+	lostAfter       = time.Minute // a run and its job are stored together
 	pullSlice       = 15 * time.Second
 	softStop        = 12 * time.Second // longer than a call that changes something, and within what Stop is given
 	fetchCooldown   = time.Millisecond // a click should be at work within milliseconds
@@ -177,6 +181,41 @@ func (q *Queue) Pull(ctx context.Context, tx pgx.Tx, runID int64) error {
 	return nil
 }
 
+// failLostRuns gives up sync runs that no job will bring on any more: its process
+// died on the last try, or somebody deleted it. They would keep others from
+// starting.
+func (q *Queue) failLostRuns(ctx context.Context) error {
+	runs, err := q.work.Store.LiveRuns(ctx, lostAfter)
+	if err != nil || len(runs) == 0 {
+		return err
+	}
+	list, err := q.river.JobList(ctx, river.NewJobListParams().Kinds(PullArgs{}.Kind()).First(mostJobs).States(
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled))
+	if err != nil {
+		return fmt.Errorf("list pulls: %w", err)
+	}
+	worked := map[int64]bool{}
+	for _, job := range list.Jobs {
+		var args PullArgs
+		if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
+			return fmt.Errorf("read job %d: %w", job.ID, err)
+		}
+		worked[args.SyncRunID] = true
+	}
+	if len(list.Jobs) == mostJobs {
+		return nil // there may be more; another time
+	}
+	for _, id := range runs {
+		if !worked[id] {
+			q.log.Warn("sync run without a job", "run", id)
+			if err := q.work.Store.FailRun(ctx, id, "", 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Start works jobs until Stop. In a process without work it does nothing.
 func (q *Queue) Start(ctx context.Context) error {
 	if q.work == nil {
@@ -241,6 +280,9 @@ func (q *Queue) sweepOnce(ctx context.Context) error {
 		if _, err := q.river.Insert(ctx, PushArgs{ConnectionID: id}, nil); err != nil {
 			return fmt.Errorf("ring for connection %d: %w", id, err)
 		}
+	}
+	if err := q.failLostRuns(ctx); err != nil {
+		return err
 	}
 	users, err := q.work.Store.UsersWithOldPull(ctx, q.work.PullAge)
 	if err != nil {

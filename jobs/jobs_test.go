@@ -9,13 +9,14 @@
 //
 //   - without the look before a write that is in doubt is sent again, and before
 //     every create: TestFaultMatrix/05_*, TestCrash/*/applied and /answered,
-//     TestPushChange;
+//     TestPushChange, TestRandomFaults; without it before a create that was never
+//     sent, TestPushAfterRestore;
 //   - without the second look, TestFaultMatrix/05_and_the_reference_filter_lags
 //     and TestFault05_ReferenceLost;
 //   - without the fence, so that a lost lease is not noticed: TestZombie/*_early,
 //     and TestLease of package db;
 //   - without the intent that is committed before the call: TestCrash/*/begun,
-//     /applied and /answered, and most of TestFaultMatrix.
+//     /applied and /answered, TestRandomFaults, and most of TestFaultMatrix.
 package jobs_test
 
 import (

@@ -427,3 +427,32 @@ func TestPullAbsenceOfAnotherAccount(t *testing.T) {
 		t.Errorf("%d entries in the mirror, want %d", n, before-1)
 	}
 }
+
+// TestPullWithoutJob: a run whose job was discarded, because its process died on
+// the last try, is given up, so that another one can start. A run that is worked
+// on is left alone however old it is.
+func TestPullWithoutJob(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	id := b.startRun(t)
+	for _, statement := range []string{
+		"update river_job set state = 'discarded', finalized_at = now() where kind = 'harvest_pull'",
+		"update sync_runs set created_at = created_at - interval '1 hour'",
+	} {
+		if _, err := b.pool.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.run(t, b.work())
+	if run := b.runEnds(t, id); run.State != ledger.RunFailed {
+		t.Errorf("the run is %s", run.State)
+	}
+	b.fault(t, "GET", "/v2", sandbox.FaultDelay, 0, func(f *sandboxtest.Fault) { f.DelayMS = int((3 * sweep).Milliseconds()) })
+	id = b.startRun(t)
+	if _, err := b.pool.Exec(t.Context(), "update sync_runs set created_at = created_at - interval '1 hour'"); err != nil {
+		t.Fatal(err)
+	}
+	if run := b.runEnds(t, id); run.State != ledger.RunDone {
+		t.Errorf("the run is %s", run.State)
+	}
+}

@@ -297,3 +297,29 @@ func (q *Queries) SyncRunWait(ctx context.Context, arg SyncRunWaitParams) error 
 	)
 	return err
 }
+
+const SyncRunsLive = `-- name: SyncRunsLive :many
+select id from sync_runs
+where state in ('queued', 'running', 'waiting') and created_at < clock_timestamp() - $1::interval
+order by id
+`
+
+func (q *Queries) SyncRunsLive(ctx context.Context, age time.Duration) ([]int64, error) {
+	rows, err := q.db.Query(ctx, SyncRunsLive, age)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

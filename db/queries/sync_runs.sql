@@ -64,6 +64,11 @@ set state = 'failed', finished_at = clock_timestamp(), next_try_at = null,
     error_reason = @error_reason, error_status = @error_status, error_message = @error_message
 where id = @id and state in ('queued', 'running', 'waiting');
 
+-- name: SyncRunsLive :many
+select id from sync_runs
+where state in ('queued', 'running', 'waiting') and created_at < clock_timestamp() - sqlc.arg(age)::interval
+order by id;
+
 -- A run that was given up goes on, unless another one is live.
 -- name: SyncRunRevive :execrows
 update sync_runs r set state = 'queued', finished_at = null, error_reason = '', error_status = 0, error_message = ''
