@@ -298,6 +298,13 @@ func (w *world) actions() map[string]func(*rapid.T) {
 				})
 			}
 		},
+		"start": func(*rapid.T) {
+			cell := w.cell()
+			w.answers(func(tx *db.Tx, plan ledger.WeekPlan, choice db.Choice) error {
+				return tx.StartTimer(w.t.Context(), w.userID, plan, db.TimerStart{Cell: cell, Today: cell.Date, MutationID: choice.MutationID})
+			})
+		},
+		"stop": func(*rapid.T) { w.stops(w.cell()) },
 		"break": func(*rapid.T) {
 			f := sandboxtest.Fault{
 				Match: sandboxtest.Match{Method: rapid.SampledFrom([]string{"POST", "POST", "PATCH", "DELETE", "GET"}).Draw(w.rt, "method"), Path: entriesPath},
@@ -316,9 +323,21 @@ func (w *world) actions() map[string]func(*rapid.T) {
 	}
 }
 
-// heals lets everything go well until all writes are over and Harvest was read.
+// stops asks for the end of a cell's timer, if it has one.
+func (w *world) stops(cell ledger.CellID) {
+	w.answers(func(tx *db.Tx, plan ledger.WeekPlan, choice db.Choice) error {
+		_, _, err := tx.StopTimer(w.t.Context(), w.userID, *plan.Connection, cell, choice.MutationID)
+		return err
+	})
+}
+
+// heals lets everything go well until no timer runs, all writes are over and
+// Harvest was read.
 func (w *world) heals() {
 	w.sandbox.ClearFaults(w.t)
+	for _, cell := range w.cells {
+		w.stops(cell)
+	}
 	for range 30 {
 		w.later(w.t)
 		w.drains("")
@@ -336,7 +355,7 @@ func (w *world) heals() {
 	w.rt.Fatalf("writes that do not end")
 }
 
-// TestRandomFaults lets the user edit, push, take and adopt, somebody in Harvest
+// TestRandomFaults lets the user edit, push, take, adopt and time, somebody in Harvest
 // edit, move, copy and delete, Harvest break and processes die, in random order.
 // Then all is well, and: every accepted write is done, or has given way, or waits
 // for a person's choice; no reference is in Harvest twice; the planner shows what
@@ -402,7 +421,9 @@ func (w *world) shownAsHeld() {
 	}
 	held, references := map[cell]planner.Hours{}, map[string]int{}
 	for _, e := range w.harvestHas() {
-		held[cell{e.Project.ID, e.Task.ID, e.SpentDate}] += planner.Hours(e.Hours.Shift(2).IntPart())
+		if hours := planner.Hours(e.Hours.Shift(2).IntPart()); hours != 0 { // a timer may have run for nothing
+			held[cell{e.Project.ID, e.Task.ID, e.SpentDate}] += hours
+		}
 		if e.ExternalReference != nil && e.ExternalReference.GroupID == ledger.ReferenceGroup {
 			references[e.ExternalReference.ID]++
 		}
