@@ -44,16 +44,35 @@ func (tx *Tx) AddWrites(ctx context.Context, userID, connectionID int64, state l
 			ours[ledger.CellID{RowID: row.ID, Date: plan.Week.Day(i)}] = c.Ours
 		}
 	}
-	w := writeAdder{tx: tx, userID: userID, connectionID: connectionID, mutationID: mutationID, state: ledger.Pending}
-	if state != ledger.Connected {
-		w.state = ledger.Blocked
-	}
+	w := writeAdder{tx: tx, userID: userID, connectionID: connectionID, mutationID: mutationID, state: firstState(state)}
 	for _, line := range lines {
 		if err := w.add(ctx, line, ours[line.Cell]); err != nil {
 			return fmt.Errorf("write for cell %v of user %d: %w", line.Cell, userID, err)
 		}
 	}
 	return nil
+}
+
+// firstState is that of a new write: what cannot be sent before its owner has
+// connected waits for that.
+func firstState(connection ledger.ConnectionState) ledger.State {
+	if connection != ledger.Connected {
+		return ledger.Blocked
+	}
+	return ledger.Pending
+}
+
+// entryOn is an entry on a cell, in Harvest's ids, that says nothing yet.
+// [planner.ErrConflict]: the row is known only here.
+func (tx *Tx) entryOn(ctx context.Context, userID int64, cell ledger.CellID) (ledger.Entry, error) {
+	ids, err := tx.q.HarvestIDs(ctx, dbgen.HarvestIDsParams{UserID: userID, ProjectID: cell.ProjectID, TaskID: cell.TaskID})
+	if err != nil {
+		return ledger.Entry{}, notFound(err)
+	}
+	if ids.ProjectID == nil || ids.TaskID == nil {
+		return ledger.Entry{}, planner.ErrConflict
+	}
+	return ledger.Entry{ProjectID: *ids.ProjectID, TaskID: *ids.TaskID, SpentDate: cell.Date}, nil
 }
 
 type writeAdder struct {
@@ -157,16 +176,12 @@ func (tx *Tx) remoteOf(ctx context.Context, userID int64, pushedID string) (*led
 }
 
 func (a writeAdder) write(ctx context.Context, line ledger.Line, op ledger.Op, pushedID string, generation int32, remoteID *int64) error {
-	ids, err := a.tx.q.HarvestIDs(ctx, dbgen.HarvestIDsParams{UserID: a.userID, ProjectID: line.Cell.ProjectID, TaskID: line.Cell.TaskID})
+	entry, err := a.tx.entryOn(ctx, a.userID, line.Cell)
 	if err != nil {
-		return notFound(err)
+		return err
 	}
-	if ids.ProjectID == nil || ids.TaskID == nil {
-		return planner.ErrConflict // known only here
-	}
-	payload, err := json.Marshal(ledger.Entry{
-		ProjectID: *ids.ProjectID, TaskID: *ids.TaskID, SpentDate: line.Cell.Date, Hours: line.Hours, Notes: line.Note, Start: line.Start,
-	})
+	entry.Hours, entry.Notes, entry.Start = line.Hours, line.Note, line.Start
+	payload, err := json.Marshal(entry)
 	if err != nil {
 		return err
 	}

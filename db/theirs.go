@@ -24,8 +24,8 @@ const (
 	EventMove  EventKind = "move"        // the rest of another day was added
 )
 
-// maxNote is the longest note of a cell, in characters; Harvest takes longer ones.
-const maxNote = 2000
+// MaxNote is the longest note of a cell, in characters; Harvest takes longer ones.
+const MaxNote = 2000
 
 // Choice is a person's answer to a difference between the plan and Harvest.
 type Choice struct {
@@ -163,8 +163,8 @@ func (tx *Tx) planAs(ctx context.Context, userID int64, choice Choice, planned p
 func tracked(h planner.Hours) planner.Minutes { return min(h.Minutes(), planner.MaxCell) }
 
 func cutNote(note string) string {
-	if runes := []rune(note); len(runes) > maxNote {
-		return string(runes[:maxNote])
+	if runes := []rune(note); len(runes) > MaxNote {
+		return string(runes[:MaxNote])
 	}
 	return note
 }
@@ -221,13 +221,10 @@ func (tx *Tx) adopt(ctx context.Context, userID int64, plan ledger.WeekPlan, ent
 	if err != nil {
 		return err
 	}
-	state := ledger.Pending
-	if plan.Connection.State != ledger.Connected {
-		state = ledger.Blocked
-	}
 	_, err = tx.q.WriteAdd(ctx, dbgen.WriteAddParams{
 		UserID: userID, ConnectionID: plan.Connection.ID, PushedEntryID: pushed.ID, Op: string(ledger.OpAdopt),
-		Reference: reference(pushed.ID, pushed.Generation), Payload: payload, RemoteID: &entryID, MutationID: choice.MutationID, State: string(state),
+		Reference: reference(pushed.ID, pushed.Generation), Payload: payload, RemoteID: &entryID, MutationID: choice.MutationID,
+		State: string(firstState(plan.Connection.State)),
 	})
 	return err
 }

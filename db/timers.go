@@ -210,25 +210,19 @@ func (t timerWriter) stop(ctx context.Context, timer *ledger.Timer) (StopOutcome
 	return StopAsked, t.write(ctx, ledger.OpStop, timerEntry{timer.PushedID, row.Generation, row.RemoteID}, timer.Cell, row.Notes)
 }
 
-func (t timerWriter) write(ctx context.Context, op ledger.Op, entry timerEntry, id ledger.CellID, note string) error {
-	ids, err := t.tx.q.HarvestIDs(ctx, dbgen.HarvestIDsParams{UserID: t.userID, ProjectID: id.ProjectID, TaskID: id.TaskID})
-	if err != nil {
-		return notFound(err)
-	}
-	if ids.ProjectID == nil || ids.TaskID == nil {
-		return planner.ErrConflict // known only here
-	}
-	payload, err := json.Marshal(ledger.Entry{ProjectID: *ids.ProjectID, TaskID: *ids.TaskID, SpentDate: id.Date, Notes: note})
+func (t timerWriter) write(ctx context.Context, op ledger.Op, on timerEntry, id ledger.CellID, note string) error {
+	entry, err := t.tx.entryOn(ctx, t.userID, id)
 	if err != nil {
 		return err
 	}
-	state := ledger.Pending
-	if t.connection.State != ledger.Connected {
-		state = ledger.Blocked
+	entry.Notes = note
+	payload, err := json.Marshal(entry)
+	if err != nil {
+		return err
 	}
 	_, err = t.tx.q.WriteAdd(ctx, dbgen.WriteAddParams{
-		UserID: t.userID, ConnectionID: t.connection.ID, PushedEntryID: entry.id, Op: string(op),
-		Reference: reference(entry.id, entry.generation), Payload: payload, RemoteID: entry.remoteID, MutationID: t.mutationID, State: string(state),
+		UserID: t.userID, ConnectionID: t.connection.ID, PushedEntryID: on.id, Op: string(op), Reference: reference(on.id, on.generation),
+		Payload: payload, RemoteID: on.remoteID, MutationID: t.mutationID, State: string(firstState(t.connection.State)),
 	})
 	return err
 }

@@ -17,9 +17,6 @@ import (
 	"furrow/views"
 )
 
-// maxNote is the longest note in characters that a cell takes.
-const maxNote = 2000
-
 // Sentences about a typed duration that was not stored.
 const (
 	notDuration = "Not a duration. Type 1:30, 1.5, 90m or 1h30."
@@ -421,8 +418,8 @@ func readCell(f form, id ledger.CellID) (edit db.CellEdit, errs planner.FieldErr
 	}
 	// Browsers send line ends as CRLF, whatever was typed or shown.
 	note := strings.TrimSpace(strings.ReplaceAll(f.Get("note"), "\r\n", "\n"))
-	if n := utf8.RuneCountInString(note); n > maxNote {
-		errs["note"] = "The note has " + strconv.Itoa(n) + " characters. Harvest is sent at most " + strconv.Itoa(maxNote) + "."
+	if n := utf8.RuneCountInString(note); n > db.MaxNote {
+		errs["note"] = "The note has " + strconv.Itoa(n) + " characters. Harvest is sent at most " + strconv.Itoa(db.MaxNote) + "."
 	}
 	return db.CellEdit{Cell: id, Planned: &minutes, Note: &note, MutationID: rand.Text(), Seen: version}, errs, choices, nil
 }
