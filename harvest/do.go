@@ -183,7 +183,9 @@ func (c *Client) try(ctx context.Context, what call) error {
 		began := time.Now()
 		result := c.send(ctx, what)
 		c.settle(ctx, pass, result)
-		c.logCall(ctx, what, result, time.Since(began))
+		took := time.Since(began)
+		c.observe(what, result, took)
+		c.logCall(ctx, what, result, took)
 		last = result.err
 		if result.err != nil && result.again {
 			return retry.RetryableError(result.err)
@@ -197,6 +199,14 @@ func (c *Client) try(ctx context.Context, what call) error {
 		return c.ended(ctx, c.failed(what, ledger.NotSent, ledger.ReasonTimeout))
 	}
 	return last
+}
+
+// observe measures what was sent.
+func (c *Client) observe(what call, result attempt, took time.Duration) {
+	if result.err == nil {
+		result.class = ""
+	}
+	c.h.observer.Call(what.method+" "+what.name, result.class, result.status, took)
 }
 
 // admit asks the gate. A short wait for our own pace is sat out, so that a
@@ -217,6 +227,7 @@ func (c *Client) admit(ctx context.Context, what call) (ledger.GatePass, error) 
 			failed := c.failed(what, ledger.NotSent, ledger.ReasonUnreachable)
 			return ledger.GatePass{}, fmt.Errorf("%w: ask the gate: %w", failed, err)
 		}
+		c.h.observer.Wait(wait.Why)
 		paused += wait.Wait
 		if wait.Why != ledger.WaitLimit || paused > maxPause {
 			return ledger.GatePass{}, err

@@ -71,9 +71,25 @@ type Config struct {
 	// RootCAs may vouch for an https address; nil: those that the system trusts.
 	RootCAs *x509.CertPool
 
-	Gate ledger.Gate  // nil admits every call
-	Log  *slog.Logger // nil: [slog.Default]
+	Gate     ledger.Gate  // nil admits every call
+	Log      *slog.Logger // nil: [slog.Default]
+	Observer Observer     // nil: nobody
 }
+
+// Observer measures what is asked of Harvest. Its methods are called by many at
+// once, and must be quick.
+type Observer interface {
+	// Call: a request was sent, or could not be. call is its method and path
+	// template; class is empty if it did what it should; status is 0 without an answer.
+	Call(call string, class ledger.Class, status int, took time.Duration)
+	// Wait: the gate kept a call back.
+	Wait(why ledger.WaitReason)
+}
+
+type noObserver struct{}
+
+func (noObserver) Call(string, ledger.Class, int, time.Duration) {}
+func (noObserver) Wait(ledger.WaitReason)                        {}
 
 // Harvest is one Harvest and the connections kept open to it, shared by all
 // clients. It is safe for concurrent use.
@@ -87,6 +103,7 @@ type Harvest struct {
 	perPage      string
 	gate         ledger.Gate
 	log          *slog.Logger
+	observer     Observer
 	http         *http.Client
 	idHTTP       *http.Client
 }
@@ -120,6 +137,9 @@ func New(cfg Config) (*Harvest, error) {
 	}
 	if h.log == nil {
 		h.log = slog.Default()
+	}
+	if h.observer = cfg.Observer; h.observer == nil {
+		h.observer = noObserver{}
 	}
 	if cfg.OAuthConfigured() {
 		h.oauth = &oauthClient{id: cfg.ClientID, secret: cfg.ClientSecret}

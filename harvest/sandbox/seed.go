@@ -303,12 +303,14 @@ func (b *seeder) expenses(a *account, p *project, today time.Time) {
 	}
 }
 
-// year books Ida's days from a year ago until yesterday.
+// year books Ida's days from a year ago until yesterday. This week she is on the
+// first job alone, so that it looks alike on all weekdays, with rows left to plan.
 func (b *seeder) year(a *account, jobs []job, today time.Time) {
 	total := 0
 	for _, j := range jobs {
 		total += j.weight
 	}
+	sinceMonday := (int(today.Weekday()) + 6) % 7
 	for ago := 365; ago > 0; ago-- {
 		day := today.AddDate(0, 0, -ago)
 		date := day.Format(time.DateOnly)
@@ -329,6 +331,9 @@ func (b *seeder) year(a *account, jobs []job, today time.Time) {
 				j = jobs[0]
 			}
 			t := j.tasks[b.rand.IntN(len(j.tasks))]
+			if ago <= sinceMonday {
+				j, t = jobs[0], jobs[0].tasks[0]
+			}
 			key := pair{j.project.ID, t.ID}
 			if used[key] {
 				continue
