@@ -26,9 +26,10 @@ var mayImport = map[string][]string{
 		"planner", "ledger", "db/dbgen", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3",
 		"github.com/riverqueue/river/rivermigrate", "github.com/riverqueue/river/riverdriver/riverpgxv5",
 	},
-	"db/dbgen":   {"planner", "github.com/jackc/pgx/v5"},
-	"db/localpg": {"github.com/jackc/pgx/v5"},
-	"jobs":       {"planner", "ledger", "github.com/riverqueue/river", "github.com/jackc/pgx/v5"},
+	"db/dbgen":           {"planner", "github.com/jackc/pgx/v5"},
+	"db/localpg":         {"github.com/jackc/pgx/v5"},
+	"jobs":               {"planner", "ledger", "github.com/riverqueue/river", "github.com/jackc/pgx/v5"},
+	"db/localpg/carried": {"github.com/andybalholm/brotli"},
 	"handlers": {
 		"planner", "ledger", "views", "db", "jobs", "github.com/alexedwards/scs/v2", "github.com/alexedwards/argon2id",
 	},

@@ -64,7 +64,7 @@ func place(ctx context.Context, cfg *Config) (string, error) {
 // placeForRoot moves a new cluster out of a directory that the server's user cannot reach. The new place has a random
 // name, not one made from DataDir: who deletes the data directory to begin again must not find the old data.
 func placeForRoot(ctx context.Context, cfg *Config, dir string) (string, error) {
-	bin, err := find(ctx, 0, dir)
+	bin, err := cfg.find(ctx, 0, dir)
 	if err != nil {
 		return "", err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -16,8 +17,24 @@ const oldestMajor = 14
 
 // find returns the directory of the programs of PostgreSQL: of exactly the major version given, that of the cluster in
 // dir, or if that is 0 of the first one that is new enough.
-func find(ctx context.Context, major int, dir string) (string, error) {
-	return choose(ctx, binDirs(), major, dir)
+func (c *Config) find(ctx context.Context, major int, dir string) (string, error) {
+	if c.Carried == nil {
+		return choose(ctx, binDirs(), major, dir)
+	}
+	place := c.DataDir
+	if os.Geteuid() == 0 {
+		place = c.spare // which the server's user reaches, wherever DataDir is
+	}
+	bin, err := c.Carried(place)
+	if err != nil {
+		return "", err
+	}
+	found, err := choose(ctx, append([]string{bin}, binDirs()...), major, dir)
+	if err != nil && versionOf(ctx, bin) == 0 {
+		out, _ := command(ctx, nil, filepath.Join(bin, "postgres"), "--version").CombinedOutput() // It says why.
+		return "", fmt.Errorf("%w (%s)", ErrCannotRun, tail(out))
+	}
+	return found, err
 }
 
 func choose(ctx context.Context, bins []string, major int, dir string) (string, error) {
@@ -46,9 +63,9 @@ func choose(ctx context.Context, bins []string, major int, dir string) (string, 
 		"or bring the directory up to date with pg_upgrade", dir, ErrVersion, major, here)
 }
 
-// Major is the major version of the PostgreSQL that a new cluster is made with. It returns ErrNotInstalled.
+// Major is the major version of the system's PostgreSQL that a new cluster is made with. It returns ErrNotInstalled.
 func Major(ctx context.Context) (int, error) {
-	bin, err := find(ctx, 0, "")
+	bin, err := choose(ctx, binDirs(), 0, "")
 	if err != nil {
 		return 0, err
 	}

@@ -6,7 +6,7 @@
 // program that runs the server holds. PostgreSQL refuses to run as root; as root the server runs as the cluster's
 // owner, which for a new one is the system user postgres, else nobody. If that user cannot reach DataDir (it lies
 // under /root, say), a new cluster is put into a directory of its own in /var/lib/furrow, and DataDir/postgres is a
-// symbolic link to it.
+// symbolic link to it. A PostgreSQL that the program carries is unpacked in DataDir, or as root in /var/lib/furrow.
 //
 // It is our own because the libraries for this download binaries when they run, cannot run as root, and wipe a data
 // directory of another version. Unix only.
@@ -42,6 +42,8 @@ const (
 var (
 	ErrNotInstalled = errors.New("no PostgreSQL 14 or newer was found: install it with `apt-get install postgresql`, " +
 		"or set FURROW_DATABASE_URL to the address of a database")
+	ErrCannotRun = errors.New("the PostgreSQL that furrow carries does not run on this machine: it needs glibc 2.25 or newer (musl will not do), " +
+		"libstdc++ and libgcc_s; install those, or PostgreSQL, or set FURROW_DATABASE_URL to the address of a database")
 	ErrInUse   = errors.New("in use by another furrow")
 	ErrVersion = errors.New("made by another major version of PostgreSQL")
 	ErrForeign = errors.New("not a PostgreSQL cluster")
@@ -52,6 +54,10 @@ type Config struct {
 	DataDir  string       // made if missing
 	Log      *slog.Logger // nil: no log
 	Settings []string     // "name=value", given to the server after our own
+
+	// Carried unpacks a PostgreSQL that the program brings along below a directory, unless it is there already, and
+	// returns where its programs are. It comes before the system's. nil: there is none.
+	Carried func(dir string) (bin string, err error)
 
 	// Detached leaves the server running at Stop and at the program's end. It is for tests, which share one.
 	Detached bool
@@ -153,7 +159,7 @@ func (s *Server) startLocked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bin, err := find(ctx, major, s.dir)
+	bin, err := s.cfg.find(ctx, major, s.dir)
 	if err != nil {
 		return err
 	}
@@ -371,7 +377,7 @@ func (s *Server) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bin, err := find(ctx, major, s.dir)
+	bin, err := s.cfg.find(ctx, major, s.dir)
 	if err != nil {
 		return err
 	}
