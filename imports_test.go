@@ -30,6 +30,9 @@ var mayImport = map[string][]string{
 	"db/localpg":         {"github.com/jackc/pgx/v5"},
 	"jobs":               {"planner", "ledger", "github.com/riverqueue/river", "github.com/jackc/pgx/v5"},
 	"db/localpg/carried": {"github.com/andybalholm/brotli"},
+	"jobs/mail":          {"notice", "github.com/wneessen/go-mail"},
+	"jobs/webhook":       {"notice"},
+	"notice":             {},
 	"handlers": {
 		"planner", "ledger", "views", "db", "jobs", "github.com/alexedwards/scs/v2", "github.com/alexedwards/argon2id",
 	},
