@@ -14,7 +14,7 @@ import (
 // mayImport says what the packages of the program may import besides the standard library: ours by their path without
 // the module's, others by the path of a module or of a tree in it. Tests may import anything; package main as well.
 var mayImport = map[string][]string{
-	"planner": {"github.com/shopspring/decimal"}, // money
+	"planner": {"github.com/shopspring/decimal", "golang.org/x/text"}, // money
 	"ledger":  {"planner"},
 	"static":  {"github.com/andybalholm/brotli"},
 	"views":   {"planner", "ledger", "github.com/a-h/templ"},
