@@ -39,7 +39,11 @@ func (c *adminCreate) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	return withStore(ctx, c.databaseConfig, env, func(store *db.Store) error {
-		_, err := store.CreateUser(ctx, c.Email, hash, c.Admin)
+		role := db.RoleUser
+		if c.Admin {
+			role = db.RoleAdmin
+		}
+		_, err := store.CreateUser(ctx, c.Email, hash, role)
 		if errors.Is(err, planner.ErrConflict) {
 			return fmt.Errorf("there is an account for %s already", c.Email)
 		}
@@ -47,10 +51,10 @@ func (c *adminCreate) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-// Run makes somebody an admin.
+// Run gives somebody a role.
 func (c *adminPromote) Run(ctx context.Context, env *environment) error {
 	return withStore(ctx, c.databaseConfig, env, func(store *db.Store) error {
-		return told(env, unknownAccount(store.PromoteUser(ctx, c.Email), c.Email), "%s is an admin now.\n", c.Email)
+		return told(env, unknownAccount(store.SetRole(ctx, c.Email, db.Role(c.Role)), c.Email), "%s has the role %s now, and is logged out everywhere.\n", c.Email, c.Role)
 	})
 }
 
@@ -62,6 +66,17 @@ func (c *adminResetPassword) Run(ctx context.Context, env *environment) error {
 	}
 	return withStore(ctx, c.databaseConfig, env, func(store *db.Store) error {
 		return told(env, unknownAccount(store.ResetPassword(ctx, c.Email, hash), c.Email), "%s has a new password and is logged out everywhere.\n", c.Email)
+	})
+}
+
+// Run takes somebody's second factor away.
+func (c *adminResetTOTP) Run(ctx context.Context, env *environment) error {
+	return withStore(ctx, c.databaseConfig, env, func(store *db.Store) error {
+		err := store.ResetSecondFactor(ctx, c.Email)
+		if errors.Is(err, planner.ErrConflict) {
+			return fmt.Errorf("%s has no second factor", c.Email)
+		}
+		return told(env, unknownAccount(err, c.Email), "%s logs in with the password alone now.\n", c.Email)
 	})
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -11,25 +10,34 @@ import (
 	"path/filepath"
 	"strings"
 
+	"furrow/db"
+	"furrow/handlers"
+	"furrow/jobs"
 	"furrow/ledger"
+	"furrow/notice"
 )
 
 // commandLine is the whole command line; kong reads it. Every flag has an
 // environment variable FURROW_… of the same name.
 type commandLine struct {
-	Serve   serveConfig   `cmd:"" default:"withargs" help:"Serve pages and work jobs (the default)."`
-	Sandbox sandboxConfig `cmd:"" help:"Run the stand-in Harvest alone."`
-	Migrate migrateConfig `cmd:"" help:"Bring the database to the newest schema, and stop."`
-	Admin   adminConfig   `cmd:"" help:"Manage accounts from the shell, and hold what is to be sent."`
-	Backup  backupConfig  `cmd:"" help:"Save everything in one file, the secret key included. Also while furrow runs."`
-	Restore restoreConfig `cmd:"" help:"Bring a saved file into an empty database. Nothing is sent before Harvest has been compared."`
-	Version versionConfig `cmd:"" help:"Print the versions of furrow, Go and the PostgreSQL in use."`
+	Serve     serveConfig   `cmd:"" default:"withargs" help:"Serve pages and work jobs (the default)."`
+	Sandbox   sandboxConfig `cmd:"" help:"Run the stand-in Harvest alone."`
+	Migrate   migrateConfig `cmd:"" help:"Bring the database to the newest schema, and stop."`
+	Admin     adminConfig   `cmd:"" help:"Manage accounts from the shell, and hold what is to be sent."`
+	Backup    backupConfig  `cmd:"" help:"Save everything in one file, the secret key included. Also while furrow runs."`
+	Restore   restoreConfig `cmd:"" help:"Bring a saved file into an empty database. Nothing is sent before Harvest has been compared."`
+	Doctor    doctorConfig  `cmd:"" help:"Look at this machine, with the flags of serve, and say what is wrong and what to do. Changes nothing, also while furrow runs."`
+	RotateKey rotateConfig  `cmd:"" name:"rotate-key" help:"Replace the secret key while furrow runs. Then, later, once more with --finish."`
+	Version   versionConfig `cmd:"" help:"Print the versions of furrow, Go and the PostgreSQL in use."`
 }
 
 // databaseConfig is what every command that needs the database takes.
 type databaseConfig struct {
 	DatabaseURL string `name:"database-url" env:"FURROW_DATABASE_URL" placeholder:"URL" help:"Address of a PostgreSQL 14 or newer. Empty: a private one under the data directory."`
+	Pooled      bool   `name:"database-pooled" env:"FURROW_DATABASE_POOLED" help:"The address leads through a pooler that lends connections for one transaction at a time, such as PgBouncer with pool_mode = transaction. Jobs are then polled for, so give workers a direct address where you can."`
 	DataDir     string `name:"data-dir" env:"FURROW_DATA_DIR" placeholder:"DIR" help:"Directory of the private PostgreSQL and the secret key. Default: $$XDG_DATA_HOME/furrow, or ~/.local/share/furrow."`
+
+	conns int `kong:"-"` // to the database, at most; 0: commandConns
 }
 
 // keyConfig is what commands that need the secret key as well take.
@@ -49,16 +57,23 @@ func (c *keyConfig) keyFile() string {
 
 type serveConfig struct {
 	keyConfig
+	noticeConfig
+	keepConfig
+	tlsFlags
+	processConfig
 
 	Role         string   `enum:"all,web,worker" default:"all" env:"FURROW_ROLE" help:"What this process does: web serves pages and never talks to Harvest except to verify credentials, worker works jobs, all does both."`
-	Listen       string   `default:"127.0.0.1:8080" env:"FURROW_LISTEN" placeholder:"ADDRESS" help:"Address to serve on, host:port (${default})."`
-	PublicURL    string   `name:"public-url" env:"FURROW_PUBLIC_URL" placeholder:"URL" help:"Where people reach the program. With https, cookies are Secure and HSTS is on. Default: http:// and the address to serve on."`
+	Listen       string   `env:"FURROW_LISTEN" placeholder:"ADDRESS" help:"Address to serve on, host:port. Default: 127.0.0.1:8080; with --tls-domain or --tls-cert-file :443."`
+	PublicURL    string   `name:"public-url" env:"FURROW_PUBLIC_URL" placeholder:"URL" help:"Where people reach the program. With https, cookies are Secure and HSTS is on. Default: https:// and the first --tls-domain, else http:// and the address to serve on."`
 	HarvestURL   string   `name:"harvest-url" env:"FURROW_HARVEST_URL" placeholder:"URL" help:"Address of Harvest's API, https or loopback. Default: the real one."`
 	HarvestIDURL string   `name:"harvest-id-url" env:"FURROW_HARVEST_ID_URL" placeholder:"URL" help:"Address of Harvest ID, https or loopback. Default: the real one."`
 	ClientID     string   `name:"harvest-client-id" env:"FURROW_HARVEST_CLIENT_ID" placeholder:"ID" help:"Client ID of this installation at Harvest ID, for connecting by logging in there. Empty: personal access tokens only."`
 	ClientSecret string   `name:"harvest-client-secret-file" env:"FURROW_HARVEST_CLIENT_SECRET_FILE" placeholder:"FILE" help:"File that holds the client secret."`
 	Contact      string   `env:"FURROW_CONTACT" placeholder:"ADDRESS" help:"E-mail or web address of who runs this, told to Harvest in the User-Agent. Default: the public URL."`
 	Sandbox      bool     `env:"FURROW_SANDBOX" help:"Run a stand-in Harvest inside the process, and use it instead of the real one."`
+	Metrics      string   `name:"metrics-listen" env:"FURROW_METRICS_LISTEN" placeholder:"ADDRESS" help:"Address to serve Prometheus metrics, profiles and health on, host:port; for the operator alone, nobody is asked for a password there. Empty: none."`
+	RequireTOTP  string   `name:"require-totp" enum:"none,staff,all" default:"none" env:"FURROW_REQUIRE_TOTP" help:"Who must log in with a one-time code besides the password: none, staff (all who see the admin pages) or all. Those without are led to set it up, and get nothing else before (${default})."`
+	DiskFree     string   `name:"alert-disk-free" default:"10%,1GiB" env:"FURROW_ALERT_DISK_FREE" placeholder:"LIMIT" help:"Alert when less than this is free on a disk that this process stores on: a percentage, a size in MiB or GiB, or both (${default})."`
 	Proxies      []string `name:"trusted-proxies" env:"FURROW_TRUSTED_PROXIES" placeholder:"CIDR,…" help:"Networks of reverse proxies whose X-Forwarded-For is believed."`
 }
 
@@ -76,9 +91,15 @@ type migrateConfig struct {
 
 type adminConfig struct {
 	Create        adminCreate        `cmd:"" help:"Make an account. The password is read from the terminal or standard input."`
-	Promote       adminPromote       `cmd:"" help:"Make somebody an admin."`
+	Promote       adminPromote       `cmd:"" help:"Give somebody a role: admin, operator, viewer, or user again."`
 	Hold          adminHold          `cmd:"" help:"Send nothing to Harvest before it has been compared with the database. For after a failover to a standby that may have missed the last moments."`
+	Delete        adminDelete        `cmd:"" help:"Delete an account with everything of it. Time entries in Harvest stay."`
+	Export        adminExport        `cmd:"" help:"Take everything of an account out, as a zip file of open formats."`
+	Invite        adminInvite        `cmd:"" help:"Print a link with which somebody makes an account of their own. It works once, for seven days."`
+	ResetLink     adminResetLink     `cmd:"" help:"Print a link with which somebody chooses a new password. It works once, for an hour."`
+	TestAlert     adminTestAlert     `cmd:"" help:"Send a test through all channels of the alerts, and say what came of it."`
 	ResetPassword adminResetPassword `cmd:"" help:"Give somebody a new password, read from the terminal or standard input, and log them out everywhere."`
+	ResetTOTP     adminResetTOTP     `cmd:"" name:"reset-totp" help:"Let somebody who has lost their phone and recovery codes log in with the password alone."`
 }
 
 type adminCreate struct {
@@ -92,12 +113,25 @@ type adminPromote struct {
 	databaseConfig
 
 	Email string `arg:"" help:"E-mail address of the account."`
+	Role  string `enum:"user,viewer,operator,admin" default:"admin" help:"user: their own work alone; viewer: sees the admin pages; operator: acts on writes, jobs and connections, too; admin: on users, too (${default})."`
 }
 
 type adminResetPassword struct {
 	databaseConfig
 
 	Email string `arg:"" help:"E-mail address of the account."`
+}
+
+type adminResetTOTP struct {
+	databaseConfig
+
+	Email string `arg:"" help:"E-mail address of the account."`
+}
+
+type adminTestAlert struct {
+	noticeConfig
+
+	PublicURL string `name:"public-url" default:"http://127.0.0.1:8080" env:"FURROW_PUBLIC_URL" placeholder:"URL" help:"Where people reach the program (${default})."`
 }
 
 type adminHold struct {
@@ -107,7 +141,8 @@ type adminHold struct {
 type backupConfig struct {
 	keyConfig
 
-	File string `arg:"" help:"Where to save it. It holds the key to the Harvest tokens, so keep it as a secret; only you may read it. A file that is there already is replaced when the new one is complete."`
+	File string `arg:"" placeholder:"FILE|DIR" help:"Where to save it. It holds the key to the Harvest tokens, so keep it as a secret; only you may read it. A file that is there already is replaced when the new one is complete. In a directory, it gets a name with the date and time."`
+	Keep int    `env:"FURROW_BACKUP_KEEP" placeholder:"N" help:"How many backups to keep in the directory. Once a new one is complete, the oldest beyond them are removed. Default: all."`
 }
 
 type restoreConfig struct {
@@ -120,9 +155,6 @@ type versionConfig struct {
 	databaseConfig
 }
 
-// maxClientSecret is the largest file in bytes that is taken for a secret.
-const maxClientSecret = 4 << 10
-
 // client returns what this installation is registered with at Harvest ID; both
 // are empty if it is not.
 func (c *serveConfig) client() (id string, secret ledger.Secret, err error) {
@@ -132,15 +164,8 @@ func (c *serveConfig) client() (id string, secret ledger.Secret, err error) {
 	if c.ClientID == "" {
 		return "", "", nil
 	}
-	text, err := os.ReadFile(c.ClientSecret)
-	if err != nil {
-		return "", "", fmt.Errorf("the client secret cannot be read from %s: %w", c.ClientSecret, errors.Unwrap(err))
-	}
-	secret = ledger.Secret(bytes.TrimSpace(text))
-	if secret == "" || len(text) > maxClientSecret {
-		return "", "", fmt.Errorf("the file %s does not hold a client secret", c.ClientSecret)
-	}
-	return c.ClientID, secret, nil
+	secret, err = readSecret(c.ClientSecret, "the client secret")
+	return c.ClientID, secret, err
 }
 
 // The client that the sandbox knows.
@@ -170,6 +195,15 @@ func (c *databaseConfig) resolve(getenv func(string) string) error {
 	return nil
 }
 
+// address is the address of the database as package db takes it; empty: the
+// private one's.
+func (c *databaseConfig) address() string {
+	if c.Pooled {
+		return db.Pooled(c.DatabaseURL)
+	}
+	return c.DatabaseURL
+}
+
 // makeDataDir makes the data directory, or says what is wrong with it.
 func (c *databaseConfig) makeDataDir() error {
 	mode := os.FileMode(0o700)
@@ -190,12 +224,21 @@ type served struct {
 	publicURL *url.URL
 	loopback  bool // only this machine can reach the program
 	proxies   []netip.Prefix
+	diskLimit notice.DiskLimit
+	keep      jobs.Retention
+	voice
 }
 
 // check reads the values that have a form, and reports all bad ones at once.
 func (c *serveConfig) check() (served, error) {
 	var s served
-	var errs []error
+	errs := c.tlsFlags.check(handlers.Role(c.Role))
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8080"
+		if c.used() {
+			c.Listen = ":443"
+		}
+	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--listen %q is not host:port", c.Listen))
@@ -203,12 +246,17 @@ func (c *serveConfig) check() (served, error) {
 	address, addressErr := netip.ParseAddr(host)
 	s.loopback = host == "localhost" || (addressErr == nil && address.IsLoopback())
 	public := c.PublicURL
-	if public == "" {
+	switch {
+	case public == "" && c.acme():
+		public = "https://" + c.TLSDomains[0]
+	case public == "":
 		public = "http://" + c.Listen
 	}
 	s.publicURL, err = url.Parse(public)
 	if err != nil || (s.publicURL.Scheme != "http" && s.publicURL.Scheme != "https") || s.publicURL.Host == "" {
 		errs = append(errs, fmt.Errorf("--public-url %q is not an http or https address", public))
+	} else if c.used() && s.publicURL.Scheme != "https" {
+		errs = append(errs, fmt.Errorf("pages are served over https: set --public-url to an https address, not to %q", public))
 	}
 	for _, text := range c.Proxies {
 		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
@@ -217,8 +265,15 @@ func (c *serveConfig) check() (served, error) {
 		}
 		s.proxies = append(s.proxies, prefix)
 	}
+	errs = append(errs, c.processConfig.check())
+	if c.Pooled && c.DatabaseURL == "" {
+		errs = append(errs, errors.New("--database-pooled tells of the address in --database-url, which is missing"))
+	}
 	if c.Sandbox && c.Role != "all" {
 		errs = append(errs, errors.New("--sandbox runs inside of one process: use it with --role all, or run furrow sandbox apart"))
+	}
+	if c.Sandbox && c.used() {
+		errs = append(errs, errors.New("--sandbox can be controlled by everybody who reaches it: it is not served to the public with --tls-domain or --tls-cert-file"))
 	}
 	if c.Sandbox && (c.HarvestURL != "" || c.HarvestIDURL != "") {
 		errs = append(errs, errors.New("--sandbox and --harvest-url exclude each other"))
@@ -226,7 +281,11 @@ func (c *serveConfig) check() (served, error) {
 	if (c.ClientID == "") != (c.ClientSecret == "") {
 		errs = append(errs, errors.New("--harvest-client-id and --harvest-client-secret-file belong together: set both or none"))
 	}
-	return s, errors.Join(errs...)
+	var voiceErr, keepErr error
+	s.keep, keepErr = c.retention()
+	s.diskLimit, err = parseDiskLimit(c.DiskFree)
+	s.voice, voiceErr = c.voice()
+	return s, errors.Join(append(errs, err, voiceErr, keepErr)...)
 }
 
 // foundAt completes a public address that nobody gave, when only the listener

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 
 	"furrow/db"
 	"furrow/db/localpg"
+	"furrow/db/localpg/carried"
 )
 
 // database is an open database, and the private server behind it, if there is one.
@@ -26,21 +28,16 @@ const (
 	shared = true
 )
 
-// webConns and queueConns bound the connections to the database. The queue and
-// its jobs have their own, so that busy pages cannot keep jobs from being
-// finished: one for each job, and some for the queue itself.
-const (
-	webConns   = 16
-	queueConns = 20
-)
+// commandConns is how many connections a command takes that does not serve.
+const commandConns = 4
 
 // stopTime is what the private server is given to end.
 const stopTime = 20 * time.Second
 
 // openDatabase opens the database of the configuration, and starts the private
-// one if none is named.
-func openDatabase(ctx context.Context, c databaseConfig, env *environment, shared bool) (*database, error) {
-	d := &database{url: c.DatabaseURL}
+// one if none is named. Observers are told of its queries.
+func openDatabase(ctx context.Context, c databaseConfig, env *environment, shared bool, observers ...db.Observer) (*database, error) {
+	d := &database{url: c.address()}
 	if d.url == "" {
 		if err := c.resolve(env.getenv); err != nil {
 			return nil, err
@@ -50,19 +47,41 @@ func openDatabase(ctx context.Context, c databaseConfig, env *environment, share
 			start = localpg.Attach
 		}
 		var err error
-		d.server, err = start(ctx, localpg.Config{DataDir: c.DataDir, Log: env.log})
+		d.server, err = start(ctx, localpg.Config{DataDir: c.DataDir, Log: env.log, Carried: carriedPostgres()})
 		if err != nil {
 			return nil, err
 		}
 		d.url = d.server.ConnString()
 	}
 	var err error
-	d.pool, err = db.OpenImpatient(ctx, d.url, webConns)
+	d.pool, err = db.OpenImpatient(ctx, d.url, cmp.Or(c.conns, commandConns), observers...)
 	if err != nil {
 		d.close(env.log)
 		return nil, fmt.Errorf("the database cannot be used; check --database-url or FURROW_DATABASE_URL: %w", err)
 	}
 	return d, nil
+}
+
+// carriedPostgres is how to unpack the PostgreSQL in this program; nil: it has none.
+func carriedPostgres() func(dir string) (string, error) {
+	if archive := carried.PostgreSQL(); archive != nil {
+		return archive.Unpack
+	}
+	return nil
+}
+
+// migrate brings the schema to the newest version that this program knows. One
+// of a later program, which this one was put back for, stays.
+func (d *database) migrate(ctx context.Context, log *slog.Logger) error {
+	if err := db.Migrate(ctx, d.pool); err != nil {
+		return err
+	}
+	schema, known, err := db.Schema(ctx, d.pool)
+	if err == nil && schema > known {
+		log.Warn("the database was used by a newer version of furrow; this one works on its schema, and shows nothing of what is new in it",
+			"schema", schema, "known", known)
+	}
+	return err
 }
 
 // keep sees to it that the private server, if there is one, runs until ctx is

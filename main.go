@@ -20,6 +20,8 @@ import (
 
 	"furrow/db"
 	"furrow/db/localpg"
+	"furrow/db/localpg/carried"
+	"furrow/ledger"
 )
 
 // version is set by the build.
@@ -73,10 +75,19 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	}
 	env := &environment{
 		getenv: getenv, stdin: stdin, stdout: stdout,
-		log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: logLevel(getenv("FURROW_LOG"))})),
+		log: newLog(stderr, getenv),
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(env)
+}
+
+// newLog writes lines of names and values, or of JSON.
+func newLog(w io.Writer, getenv func(string) string) *slog.Logger {
+	options := &slog.HandlerOptions{Level: logLevel(getenv("FURROW_LOG"))}
+	if getenv("FURROW_LOG_FORMAT") == "json" {
+		return slog.New(ledger.TracedLog(slog.NewJSONHandler(w, options)))
+	}
+	return slog.New(ledger.TracedLog(slog.NewTextHandler(w, options)))
 }
 
 func logLevel(name string) slog.Level {
@@ -100,11 +111,15 @@ func (c *versionConfig) Run(ctx context.Context, env *environment) error {
 // postgres is the version of the server in use; for a private one, which is not
 // started for this, the major version that it would have.
 func (c *versionConfig) postgres(ctx context.Context) (string, error) {
-	if c.DatabaseURL == "" {
+	archive := carried.PostgreSQL()
+	switch {
+	case c.DatabaseURL == "" && archive != nil:
+		return archive.Version + ", carried in this file", nil
+	case c.DatabaseURL == "":
 		major, err := localpg.Major(ctx)
 		return strconv.Itoa(major), err
 	}
-	pool, err := db.Open(ctx, c.DatabaseURL, 1)
+	pool, err := db.Open(ctx, c.address(), 1)
 	if err != nil {
 		return "", err
 	}

@@ -37,6 +37,10 @@ func TestStartRefused(t *testing.T) {
 	if err := os.WriteFile(emptyFile, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	hookFile := filepath.Join(t.TempDir(), "webhook-secret")
+	if err := os.WriteFile(hookFile, []byte(hookSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	sealed := dbtest.URL(t)
 	storeCredentials(t, sealed)
 
@@ -56,8 +60,21 @@ func TestStartRefused(t *testing.T) {
 		{"public URL without a scheme", []string{"--public-url", "furrow.example.com"}, "--public-url"},
 		{"client without a secret", []string{"--harvest-client-id", "furrow"}, "--harvest-client-secret-file"},
 		{"client secret is not there", []string{"--database-url", dbtest.URL(t), "--harvest-client-id", "furrow", "--harvest-client-secret-file", filepath.Join(file, "none")}, "client secret cannot be read"},
-		{"client secret is empty", []string{"--database-url", dbtest.URL(t), "--harvest-client-id", "furrow", "--harvest-client-secret-file", emptyFile}, "does not hold a client secret"},
+		{"client secret is empty", []string{"--database-url", dbtest.URL(t), "--harvest-client-id", "furrow", "--harvest-client-secret-file", emptyFile}, "does not hold the client secret"},
+		{"mail server of an unknown kind", []string{"--smtp-url", "mail.example.com", "--mail-from", "furrow@example.com"}, "--smtp-url"},
+		{"nobody to send mail from", []string{"--smtp-url", "smtps://mail.example.com"}, "--mail-from"},
+		{"mail from somebody, and no server", []string{"--mail-from", "furrow@example.com"}, "need --smtp-url"},
+		{"alerts to no address", []string{"--smtp-url", "smtp://localhost", "--mail-from", "furrow@example.com", "--alert-mail", "ops"}, "--alert-mail"},
+		{"webhook without a secret", []string{"--alert-webhook", "https://hooks.example.com"}, "--alert-webhook-secret-file"},
+		{"webhook in the clear", []string{"--alert-webhook", "http://hooks.example.com", "--alert-webhook-secret-file", hookFile}, "--alert-webhook"},
+		{"days below zero", []string{"--keep-audit=-1"}, "--keep"},
+		{"writes kept for a moment", []string{"--keep-writes", "29"}, "--keep-writes"},
+		{"disk limit without a unit", []string{"--alert-disk-free", "10"}, "--alert-disk-free"},
+		{"no password for the mail server", []string{"--smtp-url", "smtps://furrow@mail.example.com", "--mail-from", "furrow@example.com", "--smtp-password-file", emptyFile}, "does not hold the password of the mail server"},
 		{"sandbox in a worker", []string{"--sandbox", "--role", "worker"}, "--role all"},
+		{"too few connections", []string{"--web-connections", "1"}, "must be 4 or more"},
+		{"endless drain", []string{"--drain-delay", "1h"}, "--drain-delay"},
+		{"a pooler to nowhere", []string{"--database-pooled"}, "--database-url"},
 		{"unknown role", []string{"--role", "boss"}, "role"},
 		{"unknown flag", []string{"--no-such-flag"}, "unknown flag"},
 	}
@@ -128,7 +145,7 @@ func TestPublicURL(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, port, _ := net.SplitHostPort(listener.Addr().String())
-		c := serveConfig{Listen: tt.listen, Role: "all"}
+		c := serveConfig{Listen: tt.listen, Role: "all", DiskFree: "10%", processConfig: processConfig{WebConns: minConns, QueueConns: minConns}}
 		served, err := c.check()
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +162,7 @@ func TestPublicURL(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"sandbox", "--help"}, {"migrate", "--help"}, {"admin", "--help"}, {"backup", "--help"}, {"restore", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"sandbox", "--help"}, {"migrate", "--help"}, {"admin", "--help"}, {"backup", "--help"}, {"restore", "--help"}, {"rotate-key", "--help"}} {
 		var stdout, stderr bytes.Buffer
 		if err := run(t.Context(), args, func(string) string { return "" }, strings.NewReader(""), &stdout, &stderr); err != nil {
 			t.Errorf("%v: %v", args, err)
@@ -160,6 +177,7 @@ func TestHelp(t *testing.T) {
 func TestAdmin(t *testing.T) {
 	t.Parallel()
 	url := dbtest.URL(t)
+	export := filepath.Join(t.TempDir(), "ida.zip")
 	tests := []struct {
 		name    string
 		args    []string
@@ -172,8 +190,23 @@ func TestAdmin(t *testing.T) {
 		{"create", []string{"create", "Ida@Example.com", "--admin"}, "a long password\n", "Made the account", ""},
 		{"again", []string{"create", "ida@example.com"}, "a long password\n", "", "already"},
 		{"promote nobody", []string{"promote", "jo@example.com"}, "", "", "no account"},
-		{"promote", []string{"promote", "ida@example.com"}, "", "is an admin now", ""},
+		{"promote", []string{"promote", "ida@example.com"}, "", "has the role admin now", ""},
+		{"export nobody", []string{"export", "jo@example.com", export}, "", "", "no account"},
+		{"export", []string{"export", "IDA@example.com", export}, "", "Everything of IDA@example.com is in", ""},
+		{"export over it", []string{"export", "ida@example.com", export}, "", "", "already"},
+		{"delete the last admin", []string{"delete", "ida@example.com", "--yes"}, "", "has 0 planned cells", "nobody else"},
+		{"create another", []string{"create", "jo@example.com"}, "a long password\n", "Made the account", ""},
+		{"invite", []string{"invite", "Eve@example.com", "--role", "viewer", "--public-url", "https://plan.example.com"}, "", "https://plan.example.com/join/", ""},
+		{"invite who is there", []string{"invite", "jo@example.com"}, "", "", "already"},
+		{"invite no address", []string{"invite", "jo"}, "", "", "e-mail"},
+		{"reset link", []string{"reset-link", "JO@example.com"}, "", "http://127.0.0.1:8080/reset/", ""},
+		{"reset link for nobody", []string{"reset-link", "al@example.com"}, "", "", "no account"},
+		{"delete nobody", []string{"delete", "al@example.com", "--yes"}, "", "", "no account"},
+		{"delete by mistake", []string{"delete", "jo@example.com"}, "", "jo@example.com has", "--yes"},
+		{"delete", []string{"delete", "jo@example.com", "--yes"}, "", "is deleted", ""},
 		{"hold", []string{"hold"}, "", "Nothing is sent for 0 connections", ""},
+		{"reset the second factor of nobody", []string{"reset-totp", "jo@example.com"}, "", "", "no account"},
+		{"reset no second factor", []string{"reset-totp", "ida@example.com"}, "", "", "has no second factor"},
 		{"reset", []string{"reset-password", "ida@example.com"}, "another long password", "new password", ""},
 	}
 	for _, tt := range tests {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -24,6 +24,7 @@ import (
 	"furrow/harvest/sandbox"
 	"furrow/jobs"
 	"furrow/ledger"
+	"furrow/notice"
 	"furrow/planner"
 	"furrow/static"
 	"furrow/views"
@@ -52,57 +53,93 @@ func (c *serveConfig) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	// First of all the port: a second program on it should touch nothing else.
-	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", c.Listen)
+	listener, err := listen(ctx, c.Listen, "--listen or FURROW_LISTEN")
 	if err != nil {
-		return fmt.Errorf("cannot serve on %s: %w; choose another address with --listen or FURROW_LISTEN", c.Listen, errors.Unwrap(err))
+		return err
 	}
 	defer listener.Close()
+	var plain net.Listener
+	if c.HTTPListen != "" {
+		if plain, err = listen(ctx, c.HTTPListen, "--http-listen or FURROW_HTTP_LISTEN"); err != nil {
+			return err
+		}
+		defer plain.Close()
+	}
 	if c.PublicURL == "" {
 		served.foundAt(listener)
 	}
+	var m *metrics
+	if c.Metrics != "" {
+		if m, err = newMetrics(ctx, c.Metrics); err != nil {
+			return err
+		}
+		defer m.listener.Close()
+	}
 
-	d, err := openDatabase(ctx, c.databaseConfig, env, owned)
+	c.conns = c.WebConns
+	d, err := openDatabase(ctx, c.databaseConfig, env, owned, m.observers()...)
 	if err != nil {
 		return err
 	}
 	defer d.close(env.log)
-	if err := db.Migrate(ctx, d.pool); err != nil {
+	if err := d.migrate(ctx, env.log); err != nil {
 		return err
 	}
-	p, err := c.assemble(ctx, env, served, d, listener)
+	p, err := c.assemble(ctx, env, served, d, listener, m)
 	if err != nil {
 		return err
 	}
 	defer p.close(env.log)
-	return p.serve(ctx, env, listener, d)
+	if c.used() {
+		if p.https, err = c.secure(listener, plain, p.store, env.log); err != nil {
+			return err
+		}
+	}
+	servers := p.servers(served, listener, plain, env.log)
+	if m != nil {
+		servers = append(servers, m.server(p.handler, env.log))
+	}
+	return p.serve(ctx, env, servers, d)
 }
 
 // program is everything that runs.
 type program struct {
-	store   *db.Store // of the pages
-	jobs    *db.Store // of the jobs, so that busy pages cannot keep them from what they need
-	harvest *harvest.Harvest
-	sandbox *sandbox.Server // nil: none
-	queue   *jobs.Queue
-	handler http.Handler
-	ready   *atomic.Bool
-	close   func(*slog.Logger)
+	store      *db.Store // of the pages
+	jobs       *db.Store // of the jobs, so that busy pages cannot keep them from what they need
+	harvest    *harvest.Harvest
+	sandbox    *sandbox.Server // nil: none
+	queue      *jobs.Queue
+	watch      *jobs.Watch
+	handler    http.Handler
+	https      *secured // nil: plain http
+	metrics    *metrics // nil: nothing is measured
+	ready      *atomic.Bool
+	drainDelay time.Duration // from the end of ready to that of serving
+	close      func(*slog.Logger)
 }
 
 // assemble builds the parts and joins them.
-func (c *serveConfig) assemble(ctx context.Context, env *environment, served served, d *database, listener net.Listener) (*program, error) {
-	p := &program{ready: new(atomic.Bool)}
+func (c *serveConfig) assemble(ctx context.Context, env *environment, served served, d *database, listener net.Listener, m *metrics) (*program, error) {
+	p := &program{ready: new(atomic.Bool), drainDelay: c.DrainDelay, metrics: m}
 	clientID, clientSecret, err := c.client()
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := c.sealer()
+	key, err := db.LoadSecretKey(c.keyFile())
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := db.OpenSealer(c.keyFile())
 	if err != nil {
 		return nil, err
 	}
 	if p.store, err = c.openStore(ctx, d.pool, sealer); err != nil {
 		return nil, err
+	}
+	if held, err := p.store.FinishRestore(ctx); err != nil {
+		return nil, err
+	} else if held {
+		env.log.Warn("a restore was interrupted after all had been loaded; it is finished now, and nothing is sent before Harvest has been compared")
 	}
 	if c.Sandbox {
 		p.sandbox, err = sandbox.New(sandbox.Options{StateFile: filepath.Join(c.DataDir, "sandbox.json"), Log: env.log})
@@ -116,15 +153,19 @@ func (c *serveConfig) assemble(ctx context.Context, env *environment, served ser
 	if contact == "" {
 		contact = served.publicURL.String()
 	}
-	queuePool, err := db.Open(ctx, d.url, queueConns)
+	queuePool, err := db.Open(ctx, d.url, c.QueueConns, m.observers()...)
 	if err != nil {
 		return nil, err
 	}
 	p.jobs = db.NewStore(queuePool, sealer)
-	p.harvest, err = harvest.New(harvest.Config{
+	config := harvest.Config{
 		BaseURL: c.HarvestURL, IDURL: c.HarvestIDURL, ClientID: clientID, ClientSecret: clientSecret, Version: version, Contact: contact,
 		ReadTimeout: readTimeout, Gate: db.NewGate(queuePool), Log: env.log,
-	})
+	}
+	if m != nil {
+		config.Observer = m
+	}
+	p.harvest, err = harvest.New(config)
 	if err != nil {
 		queuePool.Close()
 		return nil, err
@@ -143,25 +184,23 @@ func (c *serveConfig) assemble(ctx context.Context, env *environment, served ser
 		p.close(env.log)
 		return nil, err
 	}
-	setupToken, err := c.setupToken(ctx, env, served, p.store)
+	p.watch = c.watch(p, served, d.server != nil, env.log)
+	setupToken, err := c.setupToken(ctx, env, served, p.store, key)
 	if err != nil {
 		p.close(env.log)
 		return nil, err
 	}
-	p.handler = p.handlers(c, env, served, setupToken)
+	p.handler = p.leaving(p.handlers(c, env, served, setupToken))
+	if m != nil {
+		m.pool("pages", d.pool)
+		m.pool("jobs", queuePool)
+		m.registry.MustRegister(newFigures(p.jobs, p.queue, env.log))
+	}
 	return p, nil
 }
 
 // readTimeout ends one call that reads: within the lease of a drain.
 const readTimeout = 15 * time.Second
-
-func (c *serveConfig) sealer() (*db.Sealer, error) {
-	key, err := db.LoadSecretKey(c.keyFile())
-	if err != nil {
-		return nil, err
-	}
-	return db.NewSealer(key)
-}
 
 func (c *serveConfig) openStore(ctx context.Context, pool *pgxpool.Pool, sealer *db.Sealer) (*db.Store, error) {
 	store := db.NewStore(pool, sealer)
@@ -178,8 +217,8 @@ func (c *serveConfig) work(p *program, served served) *jobs.Work {
 	if handlers.Role(c.Role) == handlers.RoleWeb {
 		return nil
 	}
-	return &jobs.Work{
-		Store: p.jobs,
+	work := &jobs.Work{
+		Store: p.jobs, PollOnly: c.Pooled, Keep: served.keep,
 		Remote: func(ctx context.Context, connectionID int64, urgency jobs.Urgency) (ledger.Remote, error) {
 			credentials, err := p.jobs.Credentials(ctx, connectionID)
 			if err != nil {
@@ -205,18 +244,19 @@ func (c *serveConfig) work(p *program, served served) *jobs.Work {
 		},
 		CellURL: func(date planner.Date) string { return served.publicURL.JoinPath("weeks", date.String()).String() },
 	}
-}
-
-// setupToken is what the first account must show, printed once; empty if only
-// this machine can reach the program, or there are accounts.
-func (c *serveConfig) setupToken(ctx context.Context, env *environment, served served, store *db.Store) (string, error) {
-	exist, err := store.UsersExist(ctx)
-	if err != nil || exist || served.loopback {
-		return "", err
+	if p.metrics != nil {
+		work.Observer = p.metrics
 	}
-	token := rand.Text()
-	fmt.Fprintf(env.stdout, "To make the first account, open %s and enter this setup token: %s\n", served.publicURL.JoinPath(views.SetupPath), token)
-	return token, nil
+	if served.mail != nil {
+		work.Mailer = served.mail
+		work.ResetMail = func(email string, token ledger.Secret) notice.Mail {
+			return handlers.ResetMail(served.publicURL, email, token)
+		}
+	}
+	if served.webhook != nil {
+		work.Poster = served.webhook
+	}
+	return work
 }
 
 func (p *program) handlers(c *serveConfig, env *environment, served served, setupToken string) http.Handler {
@@ -230,11 +270,17 @@ func (p *program) handlers(c *serveConfig, env *environment, served served, setu
 		Assets:         views.Assets{CSS: static.Path(static.CSS), HTMX: static.Path(static.HTMX), Script: static.Path(static.Script), Icon: static.IconURL()},
 		PublicURL:      served.publicURL,
 		SetupToken:     setupToken,
+		Mail:           served.mail != nil,
+		RequireTOTP:    handlers.Require(c.RequireTOTP),
 		TrustedProxies: served.proxies,
 		Now:            time.Now,
 		Log:            env.log,
 		Ready:          p.isReady,
 		Role:           handlers.Role(c.Role),
+		Version:        version,
+	}
+	if p.metrics != nil {
+		deps.Observe = p.metrics.Request
 	}
 	if p.harvest.OAuthConfigured() {
 		deps.OAuth = p.oauth(served)
@@ -280,55 +326,49 @@ func besideSandbox(own http.Handler, stand *sandbox.Server) http.Handler {
 	})
 }
 
-// isReady returns nil while the program takes requests and its database answers.
+// isReady returns nil while the program takes requests, its queue works and its database answers. That the schema is
+// current was seen to before.
 func (p *program) isReady(ctx context.Context) error {
 	if !p.ready.Load() {
 		return errors.New("starting or stopping")
 	}
-	return p.store.Ping(ctx)
+	return errors.Join(p.queue.Alive(), p.store.Ping(ctx))
 }
 
 // serve runs the queue and the server until ctx is over or one of them, or the
 // database, ends for good; then it stops them in reverse.
-func (p *program) serve(ctx context.Context, env *environment, listener net.Listener, d *database) error {
+func (p *program) serve(ctx context.Context, env *environment, servers []server, d *database) error {
 	if err := p.queue.Start(ctx); err != nil {
 		return err
 	}
-	server := handlers.NewServer(p.handler, env.log)
+	asked := ctx
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
+	for _, s := range servers {
+		group.Go(s.serve)
+	}
+	if p.https != nil {
+		p.https.start(ctx)
+	}
 	group.Go(func() error { return d.keep(ctx) })
 	group.Go(func() error { return p.clean(ctx, env.log) })
+	group.Go(func() error { return p.watch.Run(ctx) })
 	group.Go(func() error {
-		static.Warm() // off the way to the first answer
+		static.Warm()        // off the way to the first answer
+		debug.FreeOSMemory() // what the start needed, and nothing needs again
 		return nil
 	})
 	group.Go(func() error {
 		<-ctx.Done()
-		return p.stop(context.WithoutCancel(ctx), server)
+		if asked.Err() == nil {
+			p.drainDelay = 0 // something failed: there is nothing to go on with
+		}
+		env.notify(notifyStopping)
+		return p.stop(context.WithoutCancel(ctx), servers)
 	})
 	p.ready.Store(true)
-	env.log.Info("serving", "address", "http://"+listener.Addr().String(), "sandbox", p.sandbox != nil)
+	env.notify(notifyReady)
+	env.log.Info("serving", "address", servers[0].address(), "sandbox", p.sandbox != nil)
 	return group.Wait()
-}
-
-func (p *program) stop(ctx context.Context, server *http.Server) error {
-	p.ready.Store(false)
-	work := make(chan error, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(ctx, drainJobs)
-		defer cancel()
-		work <- p.queue.Stop(ctx)
-	}()
-	ctx, cancel := context.WithTimeout(ctx, drainRequests)
-	defer cancel()
-	err := server.Shutdown(ctx)
-	return errors.Join(err, <-work)
 }
 
 // clean removes ended sessions and log-ins now and then.
@@ -340,7 +380,9 @@ func (p *program) clean(ctx context.Context, log *slog.Logger) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			if err := errors.Join(p.store.CleanSessions(ctx), p.store.CleanOAuth(ctx)); err != nil && ctx.Err() == nil {
+			started := time.Now()
+			err := errors.Join(p.store.CleanSessions(ctx), p.store.CleanOAuth(ctx), p.store.CleanLinks(ctx))
+			if err = errors.Join(err, p.store.RanSchedule(ctx, handlers.ScheduleClean, cleanEvery, started, err)); err != nil && ctx.Err() == nil {
 				log.Warn("clean sessions", "error", err)
 			}
 		}

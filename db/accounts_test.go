@@ -34,8 +34,8 @@ func TestCreateFirstUserHasOneWinner(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	users, err := store.Users(t.Context())
-	if err != nil || won != 1 || len(users) != 1 || !users[0].IsAdmin {
+	users, err := store.Users(t.Context(), db.UserFilter{})
+	if err != nil || won != 1 || len(users) != 1 || users[0].Role != db.RoleAdmin {
 		t.Errorf("%d won; users %+v, %v", won, users, err)
 	}
 }
@@ -44,17 +44,17 @@ func TestAccountsFromTheShell(t *testing.T) {
 	t.Parallel()
 	store, _ := dbtest.Store(t)
 	ctx := t.Context()
-	id, err := store.CreateUser(ctx, " Ida@Example.com", "hash", false)
+	id, err := store.CreateUser(ctx, " Ida@Example.com", "hash", db.RoleUser)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.CreateUser(ctx, "ida@example.com", "hash", true); !errors.Is(err, planner.ErrConflict) {
+	if _, err := store.CreateUser(ctx, "ida@example.com", "hash", db.RoleAdmin); !errors.Is(err, planner.ErrConflict) {
 		t.Errorf("the address twice: %v", err)
 	}
-	if err := store.PromoteUser(ctx, "nobody@example.com"); !errors.Is(err, planner.ErrNotFound) {
+	if err := store.SetRole(ctx, "nobody@example.com", db.RoleAdmin); !errors.Is(err, planner.ErrNotFound) {
 		t.Errorf("promote nobody: %v", err)
 	}
-	if err := store.PromoteUser(ctx, "IDA@example.com"); err != nil {
+	if err := store.SetRole(ctx, "IDA@example.com", db.RoleAdmin); err != nil {
 		t.Error(err)
 	}
 	if err := store.ResetPassword(ctx, "nobody@example.com", "new hash"); !errors.Is(err, planner.ErrNotFound) {
@@ -69,7 +69,7 @@ func TestAccountsFromTheShell(t *testing.T) {
 		t.Errorf("a session outlived the reset: %v, %v", found, err)
 	}
 	user, err := store.User(ctx, id)
-	if err != nil || !user.IsAdmin || user.Email != "ida@example.com" {
+	if err != nil || user.Role != db.RoleAdmin || user.Email != "ida@example.com" {
 		t.Errorf("user %+v, %v", user, err)
 	}
 	if hash, err := store.PasswordHash(ctx, id); err != nil || hash != "new hash" {
@@ -77,11 +77,58 @@ func TestAccountsFromTheShell(t *testing.T) {
 	}
 }
 
+// TestRoles: each role may do what those before it may, and programs of the
+// version before, which know admins only, go on working beside this one.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	for i, role := range db.Roles() {
+		for j, least := range db.Roles() {
+			if may := role.May(least); may != (i >= j) {
+				t.Errorf("%s may what needs %s: %v", role, least, may)
+			}
+		}
+	}
+	if db.Role("").May(db.RoleUser) {
+		t.Error("no role may something")
+	}
+	store, pool := dbtest.Store(t)
+	ctx := t.Context()
+	id, err := store.CreateUser(ctx, "ida@example.com", "hash", db.RoleOperator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		sql       string
+		wantRole  db.Role
+		wantAdmin bool
+	}{
+		{"select", db.RoleOperator, false},
+		{"update users set is_admin = true", db.RoleAdmin, true},
+		{"update users set role = 'viewer'", db.RoleViewer, false},
+		{"update users set is_admin = false", db.RoleViewer, false},
+		{"update users set is_admin = true", db.RoleAdmin, true},
+		{"update users set is_admin = false", db.RoleUser, false},
+		{"delete from users; insert into users (email, password_hash, is_admin) values ('ida@example.com', '', true)", db.RoleAdmin, true},
+	} {
+		if _, err := pool.Exec(ctx, step.sql); err != nil {
+			t.Fatal(step.sql, err)
+		}
+		var role db.Role
+		var admin bool
+		if err := pool.QueryRow(ctx, "select role, is_admin from users").Scan(&role, &admin); err != nil {
+			t.Fatal(err)
+		}
+		if role != step.wantRole || admin != step.wantAdmin {
+			t.Errorf("%s of user %d: role %s, admin %v", step.sql, id, role, admin)
+		}
+	}
+}
+
 func TestRehashLosesToAChange(t *testing.T) {
 	t.Parallel()
 	store, _ := dbtest.Store(t)
 	ctx := t.Context()
-	id, err := store.CreateUser(ctx, "ida@example.com", "old", false)
+	id, err := store.CreateUser(ctx, "ida@example.com", "old", db.RoleUser)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +161,7 @@ func TestSessions(t *testing.T) {
 	t.Parallel()
 	store, pool := dbtest.Store(t)
 	ctx := t.Context()
-	id, err := store.CreateUser(ctx, "ida@example.com", "hash", true)
+	id, err := store.CreateUser(ctx, "ida@example.com", "hash", db.RoleAdmin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +177,7 @@ func TestSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	user, ok := values[db.SessionUser].(db.User)
-	if !ok || user.ID != id || user.Email != "ida@example.com" || !user.IsAdmin || user.Profile.WeekStart != time.Monday || user.Profile.Clock != "24h" {
+	if !ok || user.ID != id || user.Email != "ida@example.com" || user.Role != db.RoleAdmin || user.Profile.WeekStart != time.Monday || user.Profile.Clock != "24h" {
 		t.Errorf("user %+v", values[db.SessionUser])
 	}
 	if values[db.SessionUserID] != id || values[db.SessionFlash] != (db.Flash{Kind: "good", Text: "Saved.\n\"Done\""}) {

@@ -36,10 +36,26 @@ func (tx *Tx) Audit(ctx context.Context, actorID int64, action, subject string, 
 	return nil
 }
 
-// AuditEvents returns at most most events, newest first, with ids below before
-// (0: from the newest).
-func (s *Store) AuditEvents(ctx context.Context, before int64, most int) ([]AuditEvent, error) {
-	rows, err := s.q.AuditList(ctx, dbgen.AuditListParams{Before: nonzero(before), Most: int32(most)})
+// AuditFilter chooses events. Zero fields do not filter.
+type AuditFilter struct {
+	Actor, Action, Subject string    // as they are stored
+	Since, Until           time.Time // from the first on, and before the second
+	Before                 AuditPlace
+	Most                   int
+}
+
+// AuditPlace is where a page of events ends; the next one lies before it.
+type AuditPlace struct {
+	At time.Time
+	ID int64
+}
+
+// AuditEvents returns the events that match, newest first.
+func (s *Store) AuditEvents(ctx context.Context, f AuditFilter) ([]AuditEvent, error) {
+	rows, err := s.plannedAnew().AuditList(ctx, dbgen.AuditListParams{
+		Actor: nonEmpty(f.Actor), Action: nonEmpty(f.Action), Subject: nonEmpty(f.Subject), Since: nonzeroTime(f.Since), Until: nonzeroTime(f.Until),
+		BeforeAt: nonzeroTime(f.Before.At), BeforeID: f.Before.ID, Most: int32(f.Most),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list audit events: %w", err)
 	}
@@ -48,4 +64,12 @@ func (s *Store) AuditEvents(ctx context.Context, before int64, most int) ([]Audi
 		events[i] = AuditEvent{ID: r.ID, At: r.At, Actor: r.Actor, Action: r.Action, Subject: r.Subject, Detail: string(r.Detail)}
 	}
 	return events, nil
+}
+
+// nonzeroTime is nil for the zero time, which the queries read as "any".
+func nonzeroTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }

@@ -24,10 +24,11 @@ import (
 //
 //	furrow-backup  the number of the format, so that the file is known for what it is
 //	tables/NAME    the rows of a table in PostgreSQL's text format for COPY, tables in an order in which they can be loaded
-//	secret.key     what the Harvest tokens are encrypted with; missing if there is no key
+//	secret.key     what the Harvest tokens are encrypted with, several keys while that is being replaced; missing if there is no key
 //	manifest.json  what the file must hold; last, so that a file without it was cut off
 const (
-	backupFormat   = 1
+	backupFormat   = 2
+	oneKeyFormat   = 1 // what versions without key rotation read as well
 	formatMember   = "furrow-backup"
 	tablePrefix    = "tables/"
 	keyMember      = "secret.key"
@@ -54,10 +55,13 @@ type BackupTable struct {
 }
 
 // TransientTables are ours and not in a backup: what they hold is over within
-// hours, and some of it must not come back. A session that was ended since would
-// be alive again.
+// days, and some of it must not come back. A session that was ended since would
+// be alive again, a link that worked once would work once more, and a mail would
+// be sent again.
 func TransientTables() []string {
-	return []string{"api_gates", "login_throttles", "oauth_attempts", "sessions"}
+	return []string{
+		"account_links", "alerts", "api_gates", "login_throttles", "mails", "oauth_attempts", "process_reports", "queue_pauses", "schedules", "sessions", "tls_cache", "tls_locks", "webhooks",
+	}
 }
 
 // saved reports whether a table is in a backup. The queue's are not: a job is
@@ -96,7 +100,11 @@ func Backup(ctx context.Context, pool *pgxpool.Pool, out io.Writer, spool *os.Fi
 	}
 	zipped := gzip.NewWriter(out)
 	w := &backupWriter{tar: tar.NewWriter(zipped), at: m.TakenAt}
-	if err := w.member(formatMember, []byte(strconv.Itoa(backupFormat)+"\n")); err != nil {
+	format := backupFormat
+	if len(key) <= SecretKeySize {
+		format = oneKeyFormat
+	}
+	if err := w.member(formatMember, []byte(strconv.Itoa(format)+"\n")); err != nil {
 		return Manifest{}, err
 	}
 	for i := range m.Tables {

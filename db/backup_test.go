@@ -129,16 +129,35 @@ func lived(t *testing.T) *fixture {
 	f.finish(t, f.startRun(t))
 	f.plan(t, f.cell(0, 0), 90, "tab\tback\\slash, line\nbreak, \"quotes\", Ærø, \\N")
 	f.plan(t, f.cell(1, 0), 30, "")
+	f.change(t, db.PlanChange{Rows: []db.RowChange{{Week: f.week, Row: f.rows[2], Kept: true}}})
 	f.push(t, nil)
 	f.sent(t, 501)
 	for _, statement := range []string{
 		"insert into api_tokens (user_id, name, token_hash) select id, 'laptop', decode(lpad(id::text, 4, '0'), 'hex') from users",
-		"insert into week_rows (user_id, week, project_id, task_id) select user_id, '2026-11-23', project_id, task_id from assignments",
+		"insert into client_orders (user_id, client_id, position) select user_id, id, 1 from clients",
+		"insert into row_orders (user_id, project_id, task_id, position) select user_id, project_id, task_id, 1 from assignments",
 		"insert into project_budgets (user_id, project_id, budget_by, is_monthly, budget) select user_id, id, 'project', false, 12.50 from projects",
+		"insert into days_off (user_id, date, name) select id, '2026-12-24', 'Christmas' from users",
+		"insert into rate_overrides (user_id, project_id, rate) select user_id, id, 80.50 from projects",
+		"insert into week_templates (user_id, name) select id, 'Usual' from users",
+		"insert into template_cells select t.id, a.project_id, a.task_id, 2, 60, 'a note' from week_templates t join assignments a on a.user_id = t.user_id",
+		"insert into recurrences (user_id, mutation_id, project_id, task_id, weekdays, minutes, starts_on, filled_to) select user_id, 'a rule ' || project_id, project_id, task_id, 4, 60, '2026-11-23', '2027-05-30' from assignments",
+		"insert into carry_dismissals select id, '2026-11-23' from users",
+		"insert into write_actions (mutation_id, action, search, up_to, previewed) values ('a mutation', 'retry', '{}', 1, 1)",
+		"insert into write_action_batches (action_id, number, last_id, changed) select id, 1, 1, 1 from write_actions",
 		"insert into audit_events (actor, action, subject, detail) values ('ida@example.com', 'retry', 'write 1', '{\"count\": 1}')",
 		"insert into sessions (token_hash, user_id, data, expires_at) select 'hash', min(id), '', now() + interval '1 day' from users",
+		"insert into second_factors (user_id, sealed) select id, '' from users",
+		"insert into recovery_codes (user_id, code_hash) select id, '\\x01' from users",
 		"insert into login_throttles (subject) values ('address:127.0.0.1')",
+		"insert into samples (at, attempts, errors) values (now(), 3, '{\"unknown\": 1}')",
+		"insert into queue_pauses (queue, paused_until, reason, paused_by) values ('push', now(), 'a test', 'ida@example.com')",
+		"insert into schedules values ('sweep', '10 s', now(), now())",
 		"insert into api_gates (scope, step, burst) values ('provider', '1 second', 5)",
+		"insert into mails (recipient, subject, sealed) values ('ida@example.com', 'Hello', 'sealed')",
+		"insert into webhooks (body) values ('{}')",
+		"insert into alerts (key, severity, sentence, advice, path) values ('disk', 'alert', 'It is full.', 'Make room.', '/admin')",
+		"insert into process_reports (process, host, role, facts) values ('one', 'host', 'all', '{}')",
 	} {
 		if _, err := f.pool.Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
@@ -421,7 +440,7 @@ func TestBackupDamaged(t *testing.T) {
 		{"something else", func([]archived) []archived { return []archived{{"README", []byte("hello")}} }, db.ErrNotBackup},
 		{"nothing at all", func([]archived) []archived { return nil }, db.ErrNotBackup},
 		{"no number for its format", func(l []archived) []archived { l[0].content = []byte("one"); return l }, db.ErrNotBackup},
-		{"a newer format", func(l []archived) []archived { l[0].content = []byte("2\n"); return l }, db.ErrTooNew},
+		{"a newer format", func(l []archived) []archived { l[0].content = []byte("3\n"); return l }, db.ErrTooNew},
 		{"a newer schema", func(l []archived) []archived {
 			return remade(t, l, func(m *db.Manifest) { m.Schema = 1_000_000 })
 		}, db.ErrTooNew},
@@ -619,7 +638,7 @@ func TestRestoreOlderSchema(t *testing.T) {
 	if _, ok, err := store.TakeOutbox(t.Context(), 1, 1, cellURL); ok || err != nil {
 		t.Errorf("what is only loaded may be sent: %t, %v", ok, err)
 	}
-	if list, err := store.Connections(t.Context()); err != nil || list[0].State != ledger.Connected {
+	if list, err := store.Connections(t.Context(), db.ConnectionFilter{}); err != nil || list[0].State != ledger.Connected {
 		t.Errorf("connections %+v, %v", list, err)
 	}
 }

@@ -37,14 +37,14 @@ func (s *Store) WeekEntries(ctx context.Context, userID int64, week planner.Week
 }
 
 func sentEntry(r *dbgen.CheckSentRow) ledger.SentEntry {
-	cell := ledger.CellID{RowID: ledger.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Date: r.SpentDate}
+	cell := planner.CellID{RowID: planner.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Date: r.SpentDate}
 	s := ledger.SentEntry{Cell: cell, Timer: r.Timer, Pushed: ledger.Pushed{
 		ID: r.ID, Meant: planner.Hours(r.Hours), MeantNotes: r.Notes, RemoteID: r.RemoteID,
 		AgreedHours: planner.Hours(r.AgreedHours), AgreedNotes: r.AgreedNotes, Gone: r.Gone,
 	}}
 	if r.RemoteID != 0 && !r.Gone {
 		s.RemoteHours, s.RemoteNotes = planner.Hours(r.RemoteHours), r.RemoteNotes
-		there := ledger.CellID{RowID: ledger.RowID{ProjectID: r.RemoteProject, TaskID: r.RemoteTask}, Date: r.RemoteDate}
+		there := planner.CellID{RowID: planner.RowID{ProjectID: r.RemoteProject, TaskID: r.RemoteTask}, Date: r.RemoteDate}
 		if there != cell {
 			s.MovedTo = &there
 		}
@@ -60,7 +60,7 @@ func sentEntry(r *dbgen.CheckSentRow) ledger.SentEntry {
 
 func foundEntry(r *dbgen.CheckFoundRow) ledger.FoundEntry {
 	f := ledger.FoundEntry{
-		RemoteID: r.HarvestID, Cell: ledger.CellID{RowID: ledger.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Date: r.SpentDate},
+		RemoteID: r.HarvestID, Cell: planner.CellID{RowID: planner.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Date: r.SpentDate},
 		Hours: planner.Hours(r.Hours), Notes: r.Notes, PushedID: r.PushedID, LetGo: r.LetGo,
 	}
 	if r.WriteID != 0 {
@@ -77,7 +77,7 @@ type RowName struct {
 
 // RowName returns what a row is called that no week at hand shows.
 // [planner.ErrNotFound]: the user has no such project or task.
-func (s *Store) RowName(ctx context.Context, userID int64, row ledger.RowID) (RowName, error) {
+func (s *Store) RowName(ctx context.Context, userID int64, row planner.RowID) (RowName, error) {
 	r, err := s.q.RowName(ctx, dbgen.RowNameParams{UserID: userID, ProjectID: row.ProjectID, TaskID: row.TaskID})
 	if err != nil {
 		return RowName{}, fmt.Errorf("name of row %v of user %d: %w", row, userID, notFound(err))

@@ -81,7 +81,7 @@ func (s *Store) Connection(ctx context.Context, userID int64) (ledger.Connection
 	}
 	c := row.HarvestConnection
 	return ledger.Connection{
-		ID: c.ID, State: ledger.ConnectionState(c.State), Held: c.HeldSince != nil, ConnectedAt: c.ConnectedAt, PulledAt: deref(c.PulledAt), Unfinished: int(row.Unfinished),
+		ID: c.ID, State: ledger.ConnectionState(c.State), Held: c.HeldSince != nil, Pause: ledger.Pause{Until: instant(row.PausedNow), Reason: c.PausedReason}, ConnectedAt: c.ConnectedAt, PulledAt: deref(c.PulledAt), Unfinished: int(row.Unfinished),
 		AccountAt: c.AccountAt, AssignmentsAt: deref(c.AssignmentsAt), BudgetsAt: deref(c.BudgetsAt), BudgetsHidden: c.BudgetsHidden,
 		Account: ledger.Account{
 			AccountID: c.HarvestAccountID, CompanyName: c.CompanyName, BaseURI: c.BaseUri, UserID: c.HarvestUserID,
@@ -199,36 +199,6 @@ func (tx *Tx) revoke(ctx context.Context, connectionID int64) error {
 		return fmt.Errorf("revoke connection %d: %w", connectionID, err)
 	}
 	return nil
-}
-
-// ConnectionSummary is a connection in the list for admins.
-type ConnectionSummary struct {
-	ID               int64
-	Email            string
-	State            ledger.ConnectionState
-	CompanyName      string
-	HarvestAccountID int64
-	ConnectedAt      time.Time
-	PulledAt         time.Time
-	LeaseUntil       time.Time
-	Held             bool // see hold.go
-	Unfinished       int
-}
-
-// Connections returns all connections, for admins.
-func (s *Store) Connections(ctx context.Context) ([]ConnectionSummary, error) {
-	rows, err := s.q.Connections(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list connections: %w", err)
-	}
-	list := make([]ConnectionSummary, len(rows))
-	for i, r := range rows {
-		list[i] = ConnectionSummary{
-			ID: r.ID, Email: r.Email, State: ledger.ConnectionState(r.State), CompanyName: r.CompanyName, HarvestAccountID: r.HarvestAccountID,
-			ConnectedAt: r.ConnectedAt, PulledAt: deref(r.PulledAt), LeaseUntil: deref(r.LeaseUntil), Held: r.Held, Unfinished: int(r.Unfinished),
-		}
-	}
-	return list, nil
 }
 
 // ConnectionsWithDueWrites returns the connections that have due writes and

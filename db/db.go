@@ -39,11 +39,12 @@ type Store struct {
 	pool   *pgxpool.Pool
 	sealer *Sealer
 	q      *dbgen.Queries
+	pooled bool // see [Pooled]
 }
 
 // NewStore returns the store over pool. sealer encrypts Harvest credentials.
 func NewStore(pool *pgxpool.Pool, sealer *Sealer) *Store {
-	return &Store{pool: pool, sealer: sealer, q: dbgen.New(pool)}
+	return &Store{pool: pool, sealer: sealer, q: dbgen.New(pool), pooled: isPooled(pool.Config().ConnConfig)}
 }
 
 // Tx is a transaction. It embeds [pgx.Tx], so that a job can be enqueued in it.
@@ -51,13 +52,15 @@ type Tx struct {
 	pgx.Tx
 	q      *dbgen.Queries
 	sealer *Sealer
+	pooled bool
 }
 
 // Open connects to the database at url with at most maxConns connections
 // (0: as the url says). It waits for the first connection, so that a wrong
-// address is told at once.
-func Open(ctx context.Context, url string, maxConns int) (*pgxpool.Pool, error) {
-	return open(ctx, url, maxConns, nil)
+// address is told at once. An address that leads through a pooler of
+// transactions is to be marked by [Pooled]. Observers are told of its queries.
+func Open(ctx context.Context, url string, maxConns int, observers ...Observer) (*pgxpool.Pool, error) {
+	return open(ctx, url, maxConns, tracerOf(nil, observers))
 }
 
 // acquireTimeout is how long [OpenImpatient]'s pool lets somebody wait for a
@@ -67,9 +70,9 @@ const acquireTimeout = 1500 * time.Millisecond
 // OpenImpatient is [Open] for those whom a person waits for: when all
 // connections are busy, one that does not become free soon is not waited for.
 // The error is one that [Unavailable] knows.
-func OpenImpatient(ctx context.Context, url string, maxConns int) (*pgxpool.Pool, error) {
+func OpenImpatient(ctx context.Context, url string, maxConns int, observers ...Observer) (*pgxpool.Pool, error) {
 	var i impatience
-	pool, err := open(ctx, url, maxConns, &i)
+	pool, err := open(ctx, url, maxConns, tracerOf(&i, observers))
 	i.on.Store(true) // the first connection may take its time
 	return pool, err
 }
@@ -113,8 +116,12 @@ func open(ctx context.Context, url string, maxConns int, tracer pgx.QueryTracer)
 	params := cfg.ConnConfig.RuntimeParams
 	params["application_name"] = "furrow"
 	params["timezone"] = "UTC"
-	params["idle_in_transaction_session_timeout"] = "30s"
-	params["lock_timeout"] = "10s"
+	if !isPooled(cfg.ConnConfig) {
+		cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, sessionLimits("session"))
+			return err
+		}
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -152,18 +159,15 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, up func(*goose.Provider) e
 		return err
 	}
 	defer closeDB()
-	// River's own migrations take no lock: run them on a connection that holds ours.
-	err = withMigrationLock(ctx, pool, func() error {
-		_, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil)
-		return err
+	return withMigrationLock(ctx, pool, func() error {
+		if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+			return fmt.Errorf("migrate the queue: %w", err)
+		}
+		if err := up(provider); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("migrate the queue: %w", err)
-	}
-	if err := up(provider); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
 }
 
 // MigrationNeeded reports whether [Migrate] would change anything.
@@ -191,44 +195,76 @@ func MigrationNeeded(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
 	return pending, nil
 }
 
+// Schema returns the number of the newest migration that the database has seen,
+// and of the newest that this program knows. Migrations only add to a schema, so
+// that a program works on that of its successor, too, and can be put back.
+func Schema(ctx context.Context, pool *pgxpool.Pool) (schema, known int64, err error) {
+	if known, err = newestMigration(); err != nil {
+		return 0, 0, err
+	}
+	err = NewStore(pool, nil).InTx(ctx, func(tx *Tx) error {
+		schema, err = schemaVersion(ctx, tx)
+		return err
+	})
+	return schema, known, err
+}
+
 func gooseProvider(pool *pgxpool.Pool) (*goose.Provider, func(), error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, nil, fmt.Errorf("read migrations: %w", err)
 	}
-	locker, err := lock.NewPostgresSessionLocker()
-	if err != nil {
-		return nil, nil, fmt.Errorf("prepare the migration lock: %w", err)
-	}
 	sqlDB := stdlib.OpenDBFromPool(pool)
-	provider, err := goose.NewProvider(goose.DialectPostgres, sqlDB, files, goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, sqlDB, files)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("read migrations: %w", err), sqlDB.Close())
 	}
 	return provider, func() { _ = sqlDB.Close() }, nil // closes the wrapper; the pool stays open
 }
 
-// riverMigrationLock is the key of the advisory lock around the queue's
-// migrations; any number that nobody else uses would do.
-const riverMigrationLock = 0x6675_7272_6f77
+// migrationLock is the key of the advisory lock around migrations; any number
+// that nobody else uses would do. Versions before the lock held it around the
+// queue's migrations alone, and goose's own around ours.
+const migrationLock = 0x6675_7272_6f77
 
+// lockRetry is how often a process that waits to migrate looks whether it may.
+const lockRetry = 100 * time.Millisecond
+
+// withMigrationLock runs f while no other process migrates. The lock is one of
+// a transaction, which poolers leave alone as well. It is asked for again and
+// again: who waited in the database could not be passed by an index that is
+// made beside the running program, and so by the one that is waited for.
 func withMigrationLock(ctx context.Context, pool *pgxpool.Pool, f func() error) error {
-	conn, err := pool.Acquire(ctx)
+	for {
+		locked, err := tryMigrationLock(ctx, pool, f)
+		if locked || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for another process to migrate: %w", context.Cause(ctx))
+		case <-time.After(lockRetry):
+		}
+	}
+}
+
+func tryMigrationLock(ctx context.Context, pool *pgxpool.Pool, f func() error) (locked bool, err error) {
+	tx, err := pool.Begin(ctx)
 	if err != nil {
-		return err
+		return false, fmt.Errorf("begin to migrate: %w", err)
 	}
-	defer conn.Release()
-	if _, err := conn.Exec(ctx, "set lock_timeout = 0"); err != nil {
-		return err
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // lets go of the lock
+	if _, err := tx.Exec(ctx, "set local idle_in_transaction_session_timeout = 0"); err != nil {
+		return false, fmt.Errorf("lock the migrations: %w", err)
 	}
-	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", int64(riverMigrationLock)); err != nil {
-		return err
+	const try = "select pg_try_advisory_xact_lock($1) and pg_try_advisory_xact_lock($2)"
+	if err := tx.QueryRow(ctx, try, int64(migrationLock), lock.DefaultLockID).Scan(&locked); err != nil {
+		return false, fmt.Errorf("lock the migrations: %w", err)
 	}
-	defer func() {
-		_, _ = conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", int64(riverMigrationLock))
-		_, _ = conn.Exec(context.WithoutCancel(ctx), "reset lock_timeout")
-	}()
-	return f()
+	if !locked {
+		return false, nil
+	}
+	return true, f()
 }
 
 // maxTxTries bounds how often a transaction is run again.
@@ -272,7 +308,7 @@ func (s *Store) inTxOnce(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer conn.Release()
-	err = inTxOn(ctx, conn, &Tx{q: s.q, sealer: s.sealer}, f)
+	err = inTxOn(ctx, conn, &Tx{q: s.q, sealer: s.sealer, pooled: s.pooled}, f)
 	if err != nil && ctx.Err() == nil && conn.Conn().IsClosed() {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
@@ -280,7 +316,7 @@ func (s *Store) inTxOnce(ctx context.Context, f func(*Tx) error) error {
 }
 
 func inTxOn(ctx context.Context, conn *pgxpool.Conn, tx *Tx, f func(*Tx) error) (err error) {
-	if tx.Tx, err = conn.Begin(ctx); err != nil {
+	if tx.Tx, err = conn.BeginTx(ctx, beginning(tx.pooled)); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	tx.q = tx.q.WithTx(tx.Tx)

@@ -43,6 +43,7 @@ func (tx *Tx) removeDoubles(ctx context.Context, userID, connectionID int64) err
 		_, err = tx.q.WriteAdd(ctx, dbgen.WriteAddParams{
 			UserID: userID, ConnectionID: connectionID, PushedEntryID: d.PushedEntryID, Op: string(ledger.OpRemoveDouble), Reference: d.ReferenceID,
 			Payload: payload, RemoteID: &d.DoubleID, MutationID: "double " + id, State: string(ledger.Pending),
+			RequestID: ledger.TraceOf(ctx).Request,
 		})
 		if err != nil {
 			return fmt.Errorf("write for double %s: %w", id, err)

@@ -11,7 +11,6 @@ import (
 
 	"furrow/db"
 	"furrow/db/dbtest"
-	"furrow/ledger"
 	"furrow/planner"
 )
 
@@ -57,10 +56,10 @@ func TestFault51_CommitUnknown(t *testing.T) {
 			pool, err := db.Open(t.Context(), line.URL, 4)
 			store := f.over(t, pool, err)
 			ctx := t.Context()
-			editOnce := func(in func(context.Context, func(*db.Tx) error) error, cell ledger.CellID, mutation string) error {
+			editOnce := func(in func(context.Context, func(*db.Tx) error) error, cell planner.CellID, mutation string) error {
 				minutes := planner.Minutes(90)
 				return in(ctx, func(tx *db.Tx) error {
-					_, err := tx.EditCell(ctx, f.userID, db.CellEdit{Cell: cell, Planned: &minutes, MutationID: mutation})
+					_, err := tx.EditCell(ctx, f.userID, db.CellEdit{Cell: cell, Planned: minutes, MutationID: mutation})
 					return err
 				})
 			}
@@ -134,7 +133,7 @@ func TestFault52_PoolExhausted(t *testing.T) {
 	f.blocked(t, conns)
 
 	for name, ask := range map[string]func() error{
-		"a query":       func() error { _, err := store.Gates(t.Context()); return err },
+		"a query":       func() error { _, _, err := store.Gates(t.Context(), "", 10); return err },
 		"a transaction": func() error { return store.InMutation(t.Context(), func(*db.Tx) error { return nil }) },
 		"a page":        func() error { _, err := store.WeekPlan(t.Context(), f.userID, f.week); return err },
 	} {
@@ -160,7 +159,7 @@ func TestFault52_PoolExhausted(t *testing.T) {
 			t.Errorf("a slow request failed: %v", err)
 		}
 	}
-	if _, err := store.Gates(t.Context()); err != nil {
+	if _, _, err := store.Gates(t.Context(), "", 10); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
@@ -227,7 +226,7 @@ func TestFault54_Deadlock(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	lock := func(tx *db.Tx, row int) error {
-		_, err := tx.CellNow(t.Context(), f.userID, f.cell(row, 0))
+		_, err := tx.Exec(t.Context(), "select from projects where id = $1 for no key update", f.rows[row].ProjectID)
 		return err
 	}
 	both := make(chan struct{}) // closed when each has its first lock
@@ -281,7 +280,7 @@ func TestFault55_MigrationLock(t *testing.T) {
 	t.Cleanup(comer.Close)
 	migrated := make(chan error, 1)
 	go func() { migrated <- db.Migrate(t.Context(), comer) }()
-	f.blocked(t, 1)
+	waitFor(t, "it to have asked for the lock again", func() bool { return comer.Stat().AcquireCount() > 3 })
 	f.plan(t, f.cell(0, 0), 60, "while another one waits")
 	select {
 	case err := <-migrated:

@@ -31,7 +31,7 @@ type fixture struct {
 	userID       int64
 	connectionID int64
 	week         planner.Week
-	rows         []ledger.RowID // as they are listed
+	rows         []planner.RowID // as they are listed
 }
 
 const token = "canary-token-0123456789"
@@ -70,7 +70,7 @@ func newFixture(t *testing.T) *fixture {
 // user makes a connected user of a Harvest account of their own.
 func (f *fixture) user(t *testing.T, email string, harvestID int64) (userID, connectionID int64) {
 	t.Helper()
-	userID, err := f.store.CreateUser(t.Context(), email, "hash", false)
+	userID, err := f.store.CreateUser(t.Context(), email, "hash", db.RoleUser)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,18 +100,18 @@ func (f *fixture) assign(t *testing.T, userID int64, list ...ledger.Assignment) 
 	}
 }
 
-func (f *fixture) cell(i, d int) ledger.CellID {
-	return ledger.CellID{RowID: f.rows[i], Date: f.week.Day(d)}
+func (f *fixture) cell(i, d int) planner.CellID {
+	return planner.CellID{RowID: f.rows[i], Date: f.week.Day(d)}
 }
 
 // everything is a form that has seen all events so far.
 const everything = int64(1) << 60
 
-func edit(cell ledger.CellID, minutes planner.Minutes, note string, seen int64) db.CellEdit {
-	return db.CellEdit{Cell: cell, Planned: &minutes, Note: &note, MutationID: rand.Text(), Seen: seen}
+func edit(cell planner.CellID, minutes planner.Minutes, note string, seen int64) db.CellEdit {
+	return db.CellEdit{Cell: cell, Planned: minutes, Note: &note, MutationID: rand.Text(), Seen: seen}
 }
 
-func (f *fixture) plan(t *testing.T, cell ledger.CellID, minutes planner.Minutes, note string) {
+func (f *fixture) plan(t *testing.T, cell planner.CellID, minutes planner.Minutes, note string) {
 	t.Helper()
 	f.in(t, func(tx *db.Tx) error {
 		_, err := tx.EditCell(t.Context(), f.userID, edit(cell, minutes, note, everything))
@@ -129,7 +129,7 @@ func (f *fixture) weekPlan(t *testing.T) ledger.WeekPlan {
 }
 
 // at is a cell as the week shows it; the zero Cell if its row is not shown.
-func (f *fixture) at(t *testing.T, id ledger.CellID) ledger.Cell {
+func (f *fixture) at(t *testing.T, id planner.CellID) ledger.Cell {
 	t.Helper()
 	for _, row := range f.weekPlan(t).Rows {
 		if row.ID == id.RowID {

@@ -123,12 +123,17 @@ func (g *Gate) Succeeded(ctx context.Context, pass ledger.GatePass) error {
 type GateStatus struct {
 	Scope        string           // its name
 	ConnectionID int64            // 0: the provider as a whole, which has only a breaker
+	Email        string           // of the connection's owner; empty if there is none any more
 	Class        ledger.GateClass // empty for the provider
 	Breaker      BreakerState
 	Failures     int           // in a row
 	Asked        time.Duration // until the silence that Harvest asked for is over; 0 if there is none
 	Broken       time.Duration // until the breaker lets a call through; 0 if it does
+	Paced        time.Duration // until our own pace allows the next call; 0 if it does
 	Free         int           // calls that the pace allows at this moment
+	// Forced: an operator has opened the breaker, and it has not been tried since.
+	Forced                 bool
+	ForcedReason, ForcedBy string
 }
 
 // BreakerState is where a breaker stands, as it is stored.
@@ -141,34 +146,57 @@ const (
 	BreakerProbing BreakerState = 2 // one does; its outcome decides
 )
 
-// Gates returns how all scopes of the gate stand, the provider's first.
-func (s *Store) Gates(ctx context.Context) ([]GateStatus, error) {
-	rows, err := s.q.GateList(ctx)
+// Gates returns how at most most scopes of the gate stand, the provider's first
+// and then those that hold calls back, and how many there are in all. An empty
+// scope stands for all of them.
+func (s *Store) Gates(ctx context.Context, scope string, most int) (list []GateStatus, scopes int, err error) {
+	rows, err := s.q.GateList(ctx, dbgen.GateListParams{Scope: nonEmpty(scope), Most: int32(most)})
 	if err != nil {
-		return nil, fmt.Errorf("list the gates: %w", err)
+		return nil, 0, fmt.Errorf("list the gates: %w", err)
 	}
-	list := make([]GateStatus, len(rows))
+	list = make([]GateStatus, len(rows))
 	for i, r := range rows {
+		scopes = int(r.Scopes)
 		list[i] = GateStatus{
-			Scope: r.Scope, Breaker: BreakerState(r.CbState), Failures: int(r.CbFailures), Free: int(r.Free),
-			Asked: time.Duration(r.AskedSeconds * float64(time.Second)), Broken: time.Duration(r.BrokenSeconds * float64(time.Second)),
+			Scope: r.Scope, Email: r.Email, Breaker: BreakerState(r.CbState), Failures: int(r.CbFailures), Free: int(r.Free),
+			Forced: r.Forced, ForcedReason: r.ForcedReason, ForcedBy: r.ForcedBy,
+			Asked: seconds(r.AskedSeconds), Broken: seconds(r.BrokenSeconds), Paced: seconds(r.PacedSeconds),
 		}
 		if rest, ok := strings.CutPrefix(r.Scope, "connection:"); ok {
 			id, class, _ := strings.Cut(rest, ":")
 			if list[i].ConnectionID, err = strconv.ParseInt(id, 10, 64); err != nil {
-				return nil, fmt.Errorf("list the gates: scope %q: %w", r.Scope, err)
+				return nil, 0, fmt.Errorf("list the gates: scope %q: %w", r.Scope, err)
 			}
 			list[i].Class = ledger.GateClass(class)
 		}
 	}
-	return list, nil
+	return list, scopes, nil
 }
 
-// ForceBreaker opens the breaker of a scope for hold, or closes it, whatever
-// calls have shown. Closing it does not lift a silence that Harvest asked for.
-// [planner.ErrNotFound]: there is no such scope.
-func (tx *Tx) ForceBreaker(ctx context.Context, scope string, open bool, hold time.Duration) error {
-	n, err := tx.q.GateForce(ctx, dbgen.GateForceParams{Scope: scope, Open: open, Hold: hold})
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+
+// GateSummary is what holds calls back, in short.
+type GateSummary struct {
+	Provider BreakerState // of Harvest as a whole
+	Broken   int          // breakers of connections that are not closed
+	Asked    int          // scopes for which Harvest asked for silence
+	Forced   bool         // one of the breakers is an operator's doing
+}
+
+// GateSummary returns what holds calls back, in short.
+func (s *Store) GateSummary(ctx context.Context) (GateSummary, error) {
+	r, err := s.q.GateSummary(ctx)
+	if err != nil {
+		return GateSummary{}, fmt.Errorf("sum up the gates: %w", err)
+	}
+	return GateSummary{Provider: BreakerState(r.Provider), Broken: int(r.Broken), Asked: int(r.Asked), Forced: r.Forced}, nil
+}
+
+// ForceBreaker opens the breaker of a scope for hold, for a reason, or closes
+// it, whatever calls have shown. Closing it does not lift a silence that Harvest
+// asked for. [planner.ErrNotFound]: there is no such scope.
+func (tx *Tx) ForceBreaker(ctx context.Context, actorID int64, scope string, open bool, hold time.Duration, reason string) error {
+	n, err := tx.q.GateForce(ctx, dbgen.GateForceParams{Scope: scope, Open: open, Hold: hold, Reason: reason, ActorID: actorID})
 	if err == nil && n == 0 {
 		err = planner.ErrNotFound
 	}

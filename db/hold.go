@@ -29,6 +29,19 @@ func (s *Store) Hold(ctx context.Context) (connections int, err error) {
 	return int(n), nil
 }
 
+// FinishRestore holds all connections if a restore has loaded everything and was
+// ended before it did so itself. It reports whether that was so.
+func (s *Store) FinishRestore(ctx context.Context) (bool, error) {
+	unfinished, err := s.q.RestoreUnfinished(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look for an unfinished restore: %w", err)
+	}
+	if unfinished {
+		_, err = s.Hold(ctx)
+	}
+	return unfinished, err
+}
+
 // release ends the hold of a connection if the run that has now read what
 // Harvest has began after it. The caller has locked the connection, so that no
 // push is confirmed meanwhile that knows nothing of what is found here.

@@ -20,7 +20,7 @@ const (
     harvest_id bigint, client_id bigint, client text, currency text, project_id bigint, project text, task_id bigint, task text,
     spent_date date, hours int, started_minute smallint, ended_minute smallint, notes text, is_locked boolean, locked_reason text, approval_status text, is_billed boolean,
     is_running boolean, timer_started_at timestamptz, timer_before int, billable boolean, reference_id text, created_at timestamptz, updated_at timestamptz
-) on commit delete rows`
+) on commit `
 
 	// Clients, projects and tasks that no assignment names any more, archived
 	// ones among them, are known only from their entries.
@@ -148,7 +148,11 @@ func (tx *Tx) mergeEntries(ctx context.Context, userID int64, entries []ledger.R
 		return 0, nil
 	}
 	entries = newest(entries)
-	if _, err := tx.Exec(ctx, stageTable); err != nil {
+	stage := stageTable + "delete rows"
+	if tx.pooled {
+		stage = stageTable + "drop" // or else a program of another version would find it
+	}
+	if _, err := tx.Exec(ctx, stage); err != nil {
 		return 0, err
 	}
 	source := pgx.CopyFromSlice(len(entries), func(i int) ([]any, error) {

@@ -301,7 +301,7 @@ func TestRuns(t *testing.T) {
 		t.Errorf("run %+v, %v", run, err)
 	}
 
-	nobody, err := f.store.CreateUser(ctx, "nobody@example.com", "hash", false)
+	nobody, err := f.store.CreateUser(ctx, "nobody@example.com", "hash", db.RoleUser)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,6 +77,7 @@ func (b *outbox) Next(ctx context.Context) (w ledger.Write, ok bool, err error) 
 	w = ledger.Write{
 		ID: r.ID, Op: ledger.Op(r.Op), State: ledger.State(r.State), Reference: r.Reference, Permalink: b.cellURL(r.SpentDate),
 		Failures: int(r.Failures), Lookups: int(r.Lookups), SentAt: deref(r.SentAt), SentAgo: time.Duration(r.SentAgo * float64(time.Second)), Late: r.Late,
+		Request: r.RequestID,
 	}
 	if err := json.Unmarshal(r.Payload, &w.Entry); err != nil {
 		return ledger.Write{}, false, fmt.Errorf("read write %d: %w", r.ID, err)
@@ -158,6 +159,7 @@ func (b *outbox) Settle(ctx context.Context, w ledger.Write, r ledger.Result) er
 		err = tx.q.WriteAttemptAdd(ctx, dbgen.WriteAttemptAddParams{
 			WriteID: w.ID, Action: string(r.Attempt.Action), Outcome: string(r.Attempt.Outcome), Reason: r.Attempt.Reason, Status: int32(r.Attempt.Status),
 			RequestID: r.Attempt.RequestID, Message: r.Attempt.Message, LatencyMs: int32(r.Attempt.Latency.Milliseconds()),
+			JobID: nonzero(ledger.TraceOf(ctx).JobID),
 		})
 		if err != nil {
 			return err

@@ -38,10 +38,10 @@ func (tx *Tx) PushStored(ctx context.Context, userID int64, mutationID string) (
 // the connection, and has compared the lines with the plan in the same
 // transaction. [planner.ErrConflict]: a line is not one that can be sent now.
 func (tx *Tx) AddWrites(ctx context.Context, userID, connectionID int64, state ledger.ConnectionState, plan ledger.WeekPlan, lines []ledger.Line, mutationID string) error {
-	ours := map[ledger.CellID]*ledger.Pushed{}
+	ours := map[planner.CellID]*ledger.Pushed{}
 	for _, row := range plan.Rows {
 		for i, c := range row.Cells {
-			ours[ledger.CellID{RowID: row.ID, Date: plan.Week.Day(i)}] = c.Ours
+			ours[planner.CellID{RowID: row.ID, Date: plan.Week.Day(i)}] = c.Ours
 		}
 	}
 	w := writeAdder{tx: tx, userID: userID, connectionID: connectionID, mutationID: mutationID, state: firstState(state)}
@@ -64,7 +64,7 @@ func firstState(connection ledger.ConnectionState) ledger.State {
 
 // entryOn is an entry on a cell, in Harvest's ids, that says nothing yet.
 // [planner.ErrConflict]: the row is known only here.
-func (tx *Tx) entryOn(ctx context.Context, userID int64, cell ledger.CellID) (ledger.Entry, error) {
+func (tx *Tx) entryOn(ctx context.Context, userID int64, cell planner.CellID) (ledger.Entry, error) {
 	ids, err := tx.q.HarvestIDs(ctx, dbgen.HarvestIDsParams{UserID: userID, ProjectID: cell.ProjectID, TaskID: cell.TaskID})
 	if err != nil {
 		return ledger.Entry{}, notFound(err)
@@ -196,6 +196,7 @@ func (a writeAdder) write(ctx context.Context, line ledger.Line, op ledger.Op, p
 	_, err = a.tx.q.WriteAdd(ctx, dbgen.WriteAddParams{
 		UserID: a.userID, ConnectionID: a.connectionID, PushedEntryID: pushedID, Op: string(op),
 		Reference: reference(pushedID, generation), Payload: payload, RemoteID: remoteID, Base: base, MutationID: a.mutationID, State: string(a.state),
+		RequestID: ledger.TraceOf(ctx).Request,
 	})
 	return err
 }

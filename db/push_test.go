@@ -157,12 +157,12 @@ func TestLocalRowsAreNotSent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
-	var row ledger.RowID
+	var row planner.RowID
 	f.in(t, func(tx *db.Tx) (err error) {
-		row, err = tx.AddLocalRow(ctx, f.userID, f.week, "Studio", "Taxes", "Forms")
+		row, _, err = tx.AddLocalRow(ctx, f.userID, "a new row", f.week, db.RowName{Client: "Studio", Project: "Taxes", Task: "Forms"})
 		return err
 	})
-	cell := ledger.CellID{RowID: row, Date: f.week.Start}
+	cell := planner.CellID{RowID: row, Date: f.week.Start}
 	f.plan(t, cell, 60, "")
 	if n := f.push(t, nil); n != 0 {
 		t.Errorf("%d lines", n)
@@ -182,7 +182,7 @@ func TestLocalRowsAreNotSent(t *testing.T) {
 func TestWithoutConnection(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	nobody, err := f.store.CreateUser(t.Context(), "nobody@example.com", "hash", false)
+	nobody, err := f.store.CreateUser(t.Context(), "nobody@example.com", "hash", db.RoleUser)
 	if err != nil {
 		t.Fatal(err)
 	}

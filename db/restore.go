@@ -27,7 +27,7 @@ import (
 // BackupFile is a backup that was read to its end and found to be whole.
 type BackupFile struct {
 	Manifest  Manifest
-	SecretKey []byte // nil: there is none
+	SecretKey []byte // or several, one after the other; nil: there is none
 
 	file *os.File
 }
@@ -69,7 +69,7 @@ func (b *BackupFile) check() error {
 			return nil
 		case name == keyMember:
 			var err error
-			if b.SecretKey, err = io.ReadAll(io.LimitReader(content, SecretKeySize+1)); err != nil {
+			if b.SecretKey, err = io.ReadAll(io.LimitReader(content, mostKeys*SecretKeySize+1)); err != nil {
 				return unreadable(err)
 			}
 			return nil
@@ -144,6 +144,11 @@ func (b *BackupFile) walk(f func(name string, content io.Reader) error) error {
 	zipped.Multistream(false)
 	members := tar.NewReader(zipped)
 	first, err := members.Next()
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		if _, ended := io.Copy(io.Discard, zipped); ended == nil {
+			return ErrNotBackup // it is whole, and too short for an archive
+		}
+	}
 	if err != nil {
 		return notBackup(err)
 	}

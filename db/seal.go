@@ -4,113 +4,186 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
+	"sync/atomic"
 )
 
-// SecretKeySize is the size of the secret key in bytes.
+// SecretKeySize is the size of a secret key in bytes.
 const SecretKeySize = 32
 
 // ErrWrongKey: what is stored cannot be opened with this secret key.
 var ErrWrongKey = errors.New("the secret key does not fit the stored credentials")
 
-// Sealer encrypts credentials at rest with AES-256-GCM under a key derived
-// from the secret key for this one purpose. What it seals is bound to the
-// column and the user it belongs to, so that it opens nowhere else.
+// Sealer encrypts at rest with AES-256-GCM under keys derived from the secret
+// keys for this one purpose. What it seals is bound to the column and the row it
+// belongs to, so that it opens nowhere else. The first key seals; each of them
+// opens. Which one sealed something is not said beside it: trying the few there
+// can be is quick, and what was sealed before there could be several stays as it is.
 type Sealer struct {
-	aead cipher.AEAD
+	file string // the secret key file; empty: the keys never change
+	ring atomic.Pointer[keyring]
 }
 
-// sealFormat is the first byte of everything sealed: which key and algorithm.
+// keyring is what the secret keys gave, the one that seals first.
+type keyring struct {
+	keys  []cipher.AEAD
+	stamp os.FileInfo // of the file that they are from; nil: of none
+}
+
+// sealFormat is the first byte of everything sealed: the algorithm.
 const sealFormat = 1
 
-// What is sealed, by the column that holds it.
+// What is sealed, by the column that holds it. A new one goes into sealedTables
+// as well, or what it holds is lost when the secret key is replaced; a test holds
+// that list against the schema.
 type sealedColumn string
 
 const (
 	sealedConnection sealedColumn = "harvest_connections.credentials"
 	sealedAttempt    sealedColumn = "oauth_attempts.sealed"
+	sealedFactor     sealedColumn = "second_factors.sealed"
+	sealedMail       sealedColumn = "mails.sealed" // bound to the mail, not to a user
+	// sealedTLS is followed by the key of the entry, so that one value cannot stand
+	// in for another.
+	sealedTLS = "tls_cache.sealed/"
 )
 
-// NewSealer derives the sealing key from secretKey, [SecretKeySize] bytes.
-func NewSealer(secretKey []byte) (*Sealer, error) {
-	if len(secretKey) != SecretKeySize {
-		return nil, fmt.Errorf("secret key has %d bytes, not %d", len(secretKey), SecretKeySize)
+// sealedTable says where sealed values are, and what each is bound to.
+type sealedTable struct {
+	table, column string
+	id            string // SQL: the number that a value is bound to
+	suffix        string // SQL: what follows the name of the column in its context
+	// idle is an SQL condition: nobody compares the value with what they read before.
+	idle string
+}
+
+// sealedTables are all places of sealed values.
+func sealedTables() []sealedTable {
+	return []sealedTable{
+		{
+			table: "harvest_connections", column: "credentials", id: "user_id", suffix: "''",
+			// Whoever renews a token stores the new one in the place of the one they read.
+			idle: "(refresh_lease_until is null or refresh_lease_until < clock_timestamp())",
+		},
+		{table: "oauth_attempts", column: "sealed", id: "user_id", suffix: "''", idle: "true"},
+		{table: "second_factors", column: "sealed", id: "user_id", suffix: "''", idle: "true"},
+		{table: "mails", column: "sealed", id: "id", suffix: "''", idle: "true"},
+		{table: "tls_cache", column: "sealed", id: "0", suffix: "'/' || key", idle: "true"},
 	}
+}
+
+// NewSealer derives what seals from secret keys one after the other,
+// [SecretKeySize] bytes each.
+func NewSealer(secretKeys []byte) (*Sealer, error) {
+	ring, err := newKeyring(secretKeys)
+	if err != nil {
+		return nil, err
+	}
+	s := new(Sealer)
+	s.ring.Store(ring)
+	return s, nil
+}
+
+// OpenSealer is [NewSealer] for the secret key file, which is made if there is
+// none. Keys that are put into the file later are noticed.
+func OpenSealer(file string) (*Sealer, error) {
+	if _, err := LoadSecretKey(file); err != nil {
+		return nil, err
+	}
+	s := &Sealer{file: file}
+	return s, s.reload()
+}
+
+func newKeyring(secretKeys []byte) (*keyring, error) {
+	if !WholeKeys(secretKeys) {
+		return nil, fmt.Errorf("the secret keys have %d bytes, which is not %d for each", len(secretKeys), SecretKeySize)
+	}
+	ring := new(keyring)
+	for i := 0; i < len(secretKeys); i += SecretKeySize {
+		aead, err := sealingKey(secretKeys[i : i+SecretKeySize])
+		if err != nil {
+			return nil, fmt.Errorf("derive the sealing key: %w", err)
+		}
+		ring.keys = append(ring.keys, aead)
+	}
+	return ring, nil
+}
+
+func sealingKey(secretKey []byte) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, secretKey, nil, "furrow harvest credentials v1", 32)
 	if err != nil {
-		return nil, fmt.Errorf("derive the sealing key: %w", err)
+		return nil, err
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("derive the sealing key: %w", err)
+		return nil, err
 	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// reload reads the secret key file, and that of a key that is to be used next.
+func (s *Sealer) reload() error {
+	stamp, err := os.Stat(s.file) // before it is read: a change after this is noticed
 	if err != nil {
-		return nil, fmt.Errorf("derive the sealing key: %w", err)
+		return fmt.Errorf("read the secret key: %w", err)
 	}
-	return &Sealer{aead: aead}, nil
+	keys, err := readKeys(s.file)
+	if err != nil {
+		return err
+	}
+	ring, err := newKeyring(keys)
+	if err != nil {
+		return err
+	}
+	ring.stamp = stamp
+	s.ring.Store(ring)
+	return nil
+}
+
+// current is what the file holds now. A file that cannot be read changes nothing:
+// the keys that are known go on working.
+func (s *Sealer) current() *keyring {
+	known := s.ring.Load()
+	if s.file == "" {
+		return known
+	}
+	stamp, err := os.Stat(s.file)
+	if err == nil && (!os.SameFile(stamp, known.stamp) || !stamp.ModTime().Equal(known.stamp.ModTime())) && s.reload() == nil {
+		return s.ring.Load()
+	}
+	return known
 }
 
 func (s *Sealer) seal(plain []byte, column sealedColumn, userID int64) []byte {
-	return s.aead.Seal([]byte{sealFormat}, nil, plain, sealContext(column, userID))
+	return s.current().keys[0].Seal([]byte{sealFormat}, nil, plain, sealContext(column, userID))
 }
 
 func (s *Sealer) open(sealed []byte, column sealedColumn, userID int64) ([]byte, error) {
+	plain, _, err := s.ring.Load().open(sealed, column, userID)
+	if err != nil && s.file != "" && s.reload() == nil { // it may be of a key that is new
+		plain, _, err = s.ring.Load().open(sealed, column, userID)
+	}
+	return plain, err
+}
+
+// open returns what was sealed, and whether that was by the key that seals now.
+func (k *keyring) open(sealed []byte, column sealedColumn, userID int64) (plain []byte, newest bool, err error) {
 	if len(sealed) == 0 || sealed[0] != sealFormat {
-		return nil, ErrWrongKey
+		return nil, false, ErrWrongKey
 	}
-	plain, err := s.aead.Open(nil, nil, sealed[1:], sealContext(column, userID))
-	if err != nil {
-		return nil, ErrWrongKey
+	for i, key := range k.keys {
+		plain, err := key.Open(nil, nil, sealed[1:], sealContext(column, userID))
+		if err == nil {
+			return plain, i == 0, nil
+		}
 	}
-	return plain, nil
+	return nil, false, ErrWrongKey
 }
 
 func sealContext(column sealedColumn, userID int64) []byte {
 	return []byte(string(column) + ":" + strconv.FormatInt(userID, 10))
-}
-
-// LoadSecretKey reads the secret key from file, and makes it there with mode
-// 0600 if there is no such file.
-func LoadSecretKey(file string) ([]byte, error) {
-	key, err := os.ReadFile(file)
-	switch {
-	case err == nil && len(key) == SecretKeySize:
-		return key, nil
-	case err == nil:
-		return nil, fmt.Errorf("the secret key file %s holds %d bytes, not %d; restore it from a backup, or move it away to begin anew and connect Harvest again", file, len(key), SecretKeySize)
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("read the secret key: %w", err)
-	}
-	key = make([]byte, SecretKeySize)
-	if _, err := rand.Read(key); err != nil {
-		return nil, fmt.Errorf("make a secret key: %w", err)
-	}
-	err = StoreSecretKey(file, key)
-	if errors.Is(err, os.ErrExist) {
-		return LoadSecretKey(file)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return key, nil
-}
-
-// StoreSecretKey makes the file with the key in it. [os.ErrExist]: there is one.
-func StoreSecretKey(file string, key []byte) error {
-	// O_EXCL: two programs that start at once must not each use a key of their own.
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("store the secret key: %w", err)
-	}
-	_, writeErr := f.Write(key)
-	if err := errors.Join(writeErr, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("store the secret key: %w", err)
-	}
-	return nil
 }

@@ -13,23 +13,9 @@ import (
 	"furrow/planner"
 )
 
-// EventKind is why a plan was changed.
-type EventKind string
-
-// The kinds of plan events.
-const (
-	EventEdit  EventKind = "edit"
-	EventTake  EventKind = "take_theirs" // the plan became what Harvest has
-	EventAdopt EventKind = "adopt"       // the same, of an entry that became ours
-	EventMove  EventKind = "move"        // the rest of another day was added
-)
-
-// MaxNote is the longest note of a cell, in characters; Harvest takes longer ones.
-const MaxNote = 2000
-
 // Choice is a person's answer to a difference between the plan and Harvest.
 type Choice struct {
-	Cell       ledger.CellID
+	Cell       planner.CellID
 	MutationID string // 8 to 64 characters, one per submitted form
 	Seen       int64  // newest plan event that the form was based on
 }
@@ -54,7 +40,7 @@ func (tx *Tx) takeTheirs(ctx context.Context, userID int64, c ledger.Cell, choic
 	}
 	planned, note := c.Taken()
 	note = cutNote(note)
-	if err := tx.planAs(ctx, userID, choice, planned, note, EventTake); err != nil || c.Ours == nil {
+	if err := tx.planAs(ctx, userID, choice, planned, note, planner.ChangeTake); err != nil || c.Ours == nil {
 		return err
 	}
 	if err := tx.giveUpWrites(ctx, c.Ours.ID); err != nil {
@@ -98,7 +84,7 @@ func (tx *Tx) takeMoved(ctx context.Context, userID int64, c ledger.Cell, choice
 	// It may well be of another week, which the form knew nothing of.
 	choice.Seen = there.Version
 	moved, note := tracked(c.Ours.RemoteHours), cutNote(c.Ours.RemoteNotes)
-	if err := tx.planMore(ctx, userID, choice, there, moved, note, EventTake); err != nil {
+	if err := tx.planMore(ctx, userID, choice, there, moved, note, planner.ChangeTake); err != nil {
 		return err
 	}
 	taken, err := tx.q.PushedOnCell(ctx, dbgen.PushedOnCellParams{
@@ -142,20 +128,20 @@ func (tx *Tx) moveRest(ctx context.Context, userID int64, plan ledger.WeekPlan, 
 	if there.Planned+rest > planner.MaxCell {
 		return planner.ErrConflict
 	}
-	return tx.planMore(ctx, userID, choice, there, rest, c.Note, EventMove)
+	return tx.planMore(ctx, userID, choice, there, rest, c.Note, planner.ChangeSettle)
 }
 
 // planMore adds to the plan of a cell, as far as a day goes; the note comes along
 // if there is none.
-func (tx *Tx) planMore(ctx context.Context, userID int64, choice Choice, there ledger.Cell, more planner.Minutes, note string, kind EventKind) error {
+func (tx *Tx) planMore(ctx context.Context, userID int64, choice Choice, there ledger.Cell, more planner.Minutes, note string, kind planner.ChangeKind) error {
 	if there.Note != "" {
 		note = there.Note
 	}
 	return tx.planAs(ctx, userID, choice, min(there.Planned+more, planner.MaxCell), note, kind)
 }
 
-func (tx *Tx) planAs(ctx context.Context, userID int64, choice Choice, planned planner.Minutes, note string, kind EventKind) error {
-	_, err := tx.editCell(ctx, userID, CellEdit{Cell: choice.Cell, Planned: &planned, Note: &note, MutationID: choice.MutationID, Seen: choice.Seen}, kind)
+func (tx *Tx) planAs(ctx context.Context, userID int64, choice Choice, planned planner.Minutes, note string, kind planner.ChangeKind) error {
+	_, err := tx.editCell(ctx, userID, CellEdit{Cell: choice.Cell, Planned: planned, Note: &note, MutationID: choice.MutationID, Seen: choice.Seen}, kind)
 	return err
 }
 
@@ -163,8 +149,8 @@ func (tx *Tx) planAs(ctx context.Context, userID int64, choice Choice, planned p
 func tracked(h planner.Hours) planner.Minutes { return min(h.Minutes(), planner.MaxCell) }
 
 func cutNote(note string) string {
-	if runes := []rune(note); len(runes) > MaxNote {
-		return string(runes[:MaxNote])
+	if runes := []rune(note); len(runes) > planner.MaxNote {
+		return string(runes[:planner.MaxNote])
 	}
 	return note
 }
@@ -205,7 +191,7 @@ func (tx *Tx) adopt(ctx context.Context, userID int64, plan ledger.WeekPlan, ent
 	}
 	trackedTime, entryNote := tracked(c.Tracked()), cutNote(entry.Notes)
 	planned, note := cmp.Or(c.Planned, trackedTime), cmp.Or(c.Note, entryNote)
-	if err := tx.planAs(ctx, userID, choice, planned, note, EventAdopt); err != nil {
+	if err := tx.planAs(ctx, userID, choice, planned, note, planner.ChangeAdopt); err != nil {
 		return err
 	}
 	pushed, err := tx.q.PushedCreate(ctx, dbgen.PushedCreateParams{
@@ -224,7 +210,7 @@ func (tx *Tx) adopt(ctx context.Context, userID int64, plan ledger.WeekPlan, ent
 	_, err = tx.q.WriteAdd(ctx, dbgen.WriteAddParams{
 		UserID: userID, ConnectionID: plan.Connection.ID, PushedEntryID: pushed.ID, Op: string(ledger.OpAdopt),
 		Reference: reference(pushed.ID, pushed.Generation), Payload: payload, RemoteID: &entryID, MutationID: choice.MutationID,
-		State: string(firstState(plan.Connection.State)),
+		State: string(firstState(plan.Connection.State)), RequestID: ledger.TraceOf(ctx).Request,
 	})
 	return err
 }
@@ -237,14 +223,14 @@ func reference(pushedID string, generation int32) string {
 // PlanEvent is a change of a cell's plan.
 type PlanEvent struct {
 	ID            int64
-	Kind          EventKind
+	Kind          planner.ChangeKind
 	At            time.Time
 	Before, After ledger.Cell // plan and note only
 }
 
 // CellHistory returns the changes of a cell's plan, latest first; at most
 // [MostEvents].
-func (s *Store) CellHistory(ctx context.Context, userID int64, cell ledger.CellID) ([]PlanEvent, error) {
+func (s *Store) CellHistory(ctx context.Context, userID int64, cell planner.CellID) ([]PlanEvent, error) {
 	rows, err := s.q.CellHistory(ctx, dbgen.CellHistoryParams{UserID: userID, ProjectID: cell.ProjectID, TaskID: cell.TaskID, Date: cell.Date, Most: MostEvents})
 	if err != nil {
 		return nil, fmt.Errorf("history of cell %v of user %d: %w", cell, userID, err)
@@ -252,7 +238,7 @@ func (s *Store) CellHistory(ctx context.Context, userID int64, cell ledger.CellI
 	events := make([]PlanEvent, len(rows))
 	for i, r := range rows {
 		events[i] = PlanEvent{
-			ID: r.ID, Kind: EventKind(r.Kind), At: r.At,
+			ID: r.ID, Kind: planner.ChangeKind(r.Kind), At: r.At,
 			Before: ledger.Cell{Planned: planner.Minutes(r.MinutesBefore), Note: r.NoteBefore},
 			After:  ledger.Cell{Planned: planner.Minutes(r.MinutesAfter), Note: r.NoteAfter},
 		}
@@ -262,7 +248,7 @@ func (s *Store) CellHistory(ctx context.Context, userID int64, cell ledger.CellI
 
 // PlanBefore returns what was planned on a cell before an event of its history;
 // [planner.ErrNotFound] if that has no such event.
-func (tx *Tx) PlanBefore(ctx context.Context, userID int64, cell ledger.CellID, event int64) (ledger.Cell, error) {
+func (tx *Tx) PlanBefore(ctx context.Context, userID int64, cell planner.CellID, event int64) (ledger.Cell, error) {
 	r, err := tx.q.PlanBefore(ctx, dbgen.PlanBeforeParams{UserID: userID, ProjectID: cell.ProjectID, TaskID: cell.TaskID, Date: cell.Date, ID: event})
 	if err != nil {
 		return ledger.Cell{}, fmt.Errorf("event %d of cell %v of user %d: %w", event, cell, userID, notFound(err))

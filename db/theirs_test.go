@@ -14,7 +14,7 @@ import (
 )
 
 // ours is a cell whose entry Harvest has as it was pushed: an hour, "ours".
-func (f *fixture) ours(t *testing.T, cell ledger.CellID, remoteID int64) {
+func (f *fixture) ours(t *testing.T, cell planner.CellID, remoteID int64) {
 	t.Helper()
 	f.plan(t, cell, 60, "ours")
 	if n := f.push(t, func(l ledger.Line) bool { return l.Cell == cell }); n != 1 {
@@ -24,7 +24,7 @@ func (f *fixture) ours(t *testing.T, cell ledger.CellID, remoteID int64) {
 }
 
 // inHarvest is an entry as somebody made it in Harvest.
-func (f *fixture) inHarvest(t *testing.T, cell ledger.CellID, id int64, hours planner.Hours, notes string) ledger.RemoteEntry {
+func (f *fixture) inHarvest(t *testing.T, cell planner.CellID, id int64, hours planner.Hours, notes string) ledger.RemoteEntry {
 	t.Helper()
 	at := time.Now().Add(time.Minute).Truncate(time.Second) // later than what was sent from here
 	e := ledger.RemoteEntry{ID: id, UserID: 2001, ClientID: 1, ClientName: "Client 1", SpentDate: cell.Date, Hours: hours, Notes: notes, CreatedAt: at, UpdatedAt: at}
@@ -54,7 +54,7 @@ func (f *fixture) gone(t *testing.T, id int64) {
 }
 
 // choose runs a choice about a cell, in the week as it stands.
-func (f *fixture) choose(t *testing.T, userID int64, cell ledger.CellID, seen int64, do func(*db.Tx, ledger.WeekPlan, db.Choice) error) error {
+func (f *fixture) choose(t *testing.T, userID int64, cell planner.CellID, seen int64, do func(*db.Tx, ledger.WeekPlan, db.Choice) error) error {
 	t.Helper()
 	return f.store.InTx(t.Context(), func(tx *db.Tx) error {
 		if _, _, err := tx.LockConnection(t.Context(), userID); err != nil {
@@ -68,12 +68,12 @@ func (f *fixture) choose(t *testing.T, userID int64, cell ledger.CellID, seen in
 	})
 }
 
-func (f *fixture) takeTheirs(t *testing.T, cell ledger.CellID) error {
+func (f *fixture) takeTheirs(t *testing.T, cell planner.CellID) error {
 	t.Helper()
 	return f.takeTheirsAs(t, f.userID, cell, everything)
 }
 
-func (f *fixture) takeTheirsAs(t *testing.T, userID int64, cell ledger.CellID, seen int64) error {
+func (f *fixture) takeTheirsAs(t *testing.T, userID int64, cell planner.CellID, seen int64) error {
 	t.Helper()
 	return f.choose(t, userID, cell, seen, func(tx *db.Tx, plan ledger.WeekPlan, c db.Choice) error {
 		return tx.TakeTheirs(t.Context(), userID, plan, c)
@@ -82,13 +82,13 @@ func (f *fixture) takeTheirsAs(t *testing.T, userID int64, cell ledger.CellID, s
 
 // event is a line of a cell's history, without its id and its time.
 type event struct {
-	Kind          db.EventKind
+	Kind          planner.ChangeKind
 	Before, After planner.Minutes
 	NoteBefore    string
 	NoteAfter     string
 }
 
-func (f *fixture) history(t *testing.T, cell ledger.CellID) []event {
+func (f *fixture) history(t *testing.T, cell planner.CellID) []event {
 	t.Helper()
 	list, err := f.store.CellHistory(t.Context(), f.userID, cell)
 	if err != nil {
@@ -103,9 +103,9 @@ func (f *fixture) history(t *testing.T, cell ledger.CellID) []event {
 
 func TestTakeTheirs(t *testing.T) {
 	t.Parallel()
-	edited := event{db.EventEdit, 0, 60, "", "ours"}
+	edited := event{planner.ChangeEdit, 0, 60, "", "ours"}
 	took := func(after planner.Minutes, note string) event {
-		return event{db.EventTake, 60, after, "ours", note}
+		return event{planner.ChangeTake, 60, after, "ours", note}
 	}
 	type there struct {
 		planned planner.Minutes
@@ -147,7 +147,7 @@ func TestTakeTheirs(t *testing.T) {
 				f.plan(t, f.cell(0, 0), 180, "more")
 			},
 			want: ledger.Cell{Planned: 60, Note: "ours"}, ours: 100, mark: ledger.MarkInHarvest,
-			event: event{db.EventTake, 180, 60, "more", "ours"},
+			event: event{planner.ChangeTake, 180, 60, "more", "ours"},
 		}, {
 			name:    "deleted",
 			happens: func(t *testing.T, f *fixture) { f.gone(t, 70) },
@@ -190,7 +190,7 @@ func TestTakeTheirs(t *testing.T) {
 				f.seen(t, f.inHarvest(t, f.cell(0, 0), 70, 175, "theirs"))
 			},
 			want: ledger.Cell{Planned: 105, Note: "theirs"}, ours: 175, mark: ledger.MarkInHarvest,
-			event: event{db.EventTake, 120, 105, "ours", "theirs"}, dropped: 1,
+			event: event{planner.ChangeTake, 120, 105, "ours", "theirs"}, dropped: 1,
 		}, {
 			name: "with a change that met theirs",
 			happens: func(t *testing.T, f *fixture) {
@@ -200,7 +200,7 @@ func TestTakeTheirs(t *testing.T) {
 				f.ends(t, ledger.Result{State: ledger.Conflict, Attempt: ledger.Attempt{Outcome: ledger.OutcomeChanged}, Remote: &remote})
 			},
 			want: ledger.Cell{Planned: 105, Note: "theirs"}, ours: 175, mark: ledger.MarkInHarvest,
-			event: event{db.EventTake, 120, 105, "ours", "theirs"}, dropped: 1,
+			event: event{planner.ChangeTake, 120, 105, "ours", "theirs"}, dropped: 1,
 		}, {
 			name: "with a change that was refused",
 			happens: func(t *testing.T, f *fixture) {
@@ -209,7 +209,7 @@ func TestTakeTheirs(t *testing.T) {
 				f.ends(t, ledger.Result{State: ledger.Rejected, Attempt: ledger.Attempt{Outcome: "refused", Reason: "invalid"}})
 			},
 			want: ledger.Cell{Planned: 60, Note: "ours"}, ours: 100, mark: ledger.MarkInHarvest,
-			event: event{db.EventTake, 120, 60, "ours", "ours"}, dropped: 1,
+			event: event{planner.ChangeTake, 120, 60, "ours", "ours"}, dropped: 1,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -285,7 +285,7 @@ func TestTakeTheirsElsewhere(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.ours(t, f.cell(0, 0), 70)
-	later := ledger.CellID{RowID: f.rows[0], Date: f.week.Next().Day(1)}
+	later := planner.CellID{RowID: f.rows[0], Date: f.week.Next().Day(1)}
 	seen := f.weekPlan(t).Version
 	f.plan(t, later, 30, "")
 	f.seen(t, f.inHarvest(t, later, 70, 100, "ours"))
@@ -393,7 +393,7 @@ func TestTakeTheirsRefused(t *testing.T) {
 	})
 }
 
-func (f *fixture) adopt(t *testing.T, userID int64, cell ledger.CellID, entry, seen int64) error {
+func (f *fixture) adopt(t *testing.T, userID int64, cell planner.CellID, entry, seen int64) error {
 	t.Helper()
 	return f.choose(t, userID, cell, seen, func(tx *db.Tx, plan ledger.WeekPlan, c db.Choice) error {
 		return tx.Adopt(t.Context(), userID, plan, entry, c)
@@ -428,7 +428,7 @@ func TestAdopt(t *testing.T) {
 			if err := f.adopt(t, f.userID, cell, 71, everything); err != nil {
 				t.Fatal(err)
 			}
-			if got := f.history(t, cell)[0].Kind; got != db.EventAdopt {
+			if got := f.history(t, cell)[0].Kind; got != planner.ChangeAdopt {
 				t.Errorf("the history says %q", got)
 			}
 			if c := f.at(t, cell); c.Mark() != ledger.MarkWaiting {
@@ -496,7 +496,7 @@ func TestAdoptRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		userID int64
-		cell   ledger.CellID
+		cell   planner.CellID
 		entry  int64
 		seen   int64
 		want   error
@@ -558,7 +558,7 @@ func TestAdoptFails(t *testing.T) {
 		{"another program's", ledger.Result{State: ledger.Rejected, Attempt: ledger.Attempt{Outcome: "refused", Reason: string(ledger.ReasonForeign)}}, ledger.MarkNeedsYou},
 		{"gone meanwhile", ledger.Result{State: ledger.Conflict, Gone: true, Attempt: ledger.Attempt{Outcome: ledger.OutcomeGone}}, ledger.MarkChanged},
 	} {
-		failed := func(t *testing.T) (*fixture, ledger.CellID) {
+		failed := func(t *testing.T) (*fixture, planner.CellID) {
 			f := newFixture(t)
 			cell := f.cell(0, 0)
 			f.seen(t, f.inHarvest(t, cell, 71, 150, "by hand"))
@@ -650,7 +650,7 @@ func TestMoveRest(t *testing.T) {
 	if c := f.at(t, there); c.Planned != 105 || c.Note != "prep" {
 		t.Errorf("there %+v", c)
 	}
-	want := []event{{db.EventMove, 30, 105, "", "prep"}, {db.EventEdit, 0, 30, "", ""}}
+	want := []event{{planner.ChangeSettle, 30, 105, "", "prep"}, {planner.ChangeEdit, 0, 30, "", ""}}
 	if diff := cmp.Diff(want, f.history(t, there)); diff != "" {
 		t.Errorf("history (-want +got)\n%s", diff)
 	}
@@ -676,7 +676,7 @@ func TestCellHistory(t *testing.T) {
 	cell := f.cell(0, 0)
 	f.plan(t, cell, 60, "one")
 	f.plan(t, cell, 90, "two")
-	want := []event{{db.EventEdit, 60, 90, "one", "two"}, {db.EventEdit, 0, 60, "", "one"}}
+	want := []event{{planner.ChangeEdit, 60, 90, "one", "two"}, {planner.ChangeEdit, 0, 60, "", "one"}}
 	if diff := cmp.Diff(want, f.history(t, cell)); diff != "" {
 		t.Errorf("history (-want +got)\n%s", diff)
 	}

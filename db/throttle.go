@@ -27,7 +27,7 @@ const (
 // made at the same time cannot slip past the limit, until [Store.LoginSucceeded].
 func (s *Store) BeginLogin(ctx context.Context, email, address string, now time.Time) (wait time.Duration, err error) {
 	err = s.InTx(ctx, func(tx *Tx) error {
-		wait, err = tx.countTry(ctx, addressSubject(address), now, addressThrottle)
+		wait, err = tx.countTry(ctx, addressSubject(address), now, windowThrottle(addressFailures, addressWindow))
 		if err != nil || wait > 0 {
 			return err
 		}
@@ -93,17 +93,19 @@ func accountThrottle(t throttle, now time.Time) (throttle, time.Duration) {
 	return t, 0
 }
 
-// addressThrottle lets a number of failures pass in each window of time.
-func addressThrottle(t throttle, now time.Time) (throttle, time.Duration) {
-	if now.Sub(t.since) >= addressWindow {
-		t.failures, t.since = 0, now
+// windowThrottle lets most tries pass in each window of time.
+func windowThrottle(most int, window time.Duration) func(throttle, time.Time) (throttle, time.Duration) {
+	return func(t throttle, now time.Time) (throttle, time.Duration) {
+		if now.Sub(t.since) >= window {
+			t.failures, t.since = 0, now
+		}
+		if t.failures >= most {
+			return t, t.since.Add(window).Sub(now)
+		}
+		t.failures++
+		t.until = now
+		return t, 0
 	}
-	if t.failures >= addressFailures {
-		return t, t.since.Add(addressWindow).Sub(now)
-	}
-	t.failures++
-	t.until = now
-	return t, 0
 }
 
 // accountSubject is a hash: what people type for an e-mail address may be

@@ -15,7 +15,7 @@ import (
 
 // TimerStart asks for a timer on a cell.
 type TimerStart struct {
-	Cell       ledger.CellID
+	Cell       planner.CellID
 	Today      planner.Date // the user's
 	MutationID string       // 8 to 64 characters, one per submitted form
 }
@@ -77,7 +77,7 @@ const (
 // StopTimer makes the write that stops the timer of a cell. A start that has not
 // reached Harvest is taken back instead; one that may have waits to be known, and
 // the stop behind it. The caller has locked the connection.
-func (tx *Tx) StopTimer(ctx context.Context, userID int64, connection ledger.Connection, cell ledger.CellID, mutationID string) (timer ledger.Timer, outcome StopOutcome, err error) {
+func (tx *Tx) StopTimer(ctx context.Context, userID int64, connection ledger.Connection, cell planner.CellID, mutationID string) (timer ledger.Timer, outcome StopOutcome, err error) {
 	timers, err := tx.Timers(ctx, userID)
 	if err != nil {
 		return ledger.Timer{}, "", err
@@ -115,7 +115,7 @@ func (tx *Tx) Timers(ctx context.Context, userID int64) ([]ledger.Timer, error) 
 
 func timerOf(r *dbgen.TimersRow) ledger.Timer {
 	t := ledger.Timer{
-		Cell:     ledger.CellID{RowID: ledger.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Date: r.SpentDate},
+		Cell:     planner.CellID{RowID: planner.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Date: r.SpentDate},
 		PushedID: r.PushedEntryID, RemoteID: r.RemoteID, Running: r.Running,
 		StartedAt: deref(r.StartedAt), Before: planner.Hours(r.HoursBefore), Told: planner.Hours(r.Hours),
 	}
@@ -168,7 +168,7 @@ type timerEntry struct {
 }
 
 // entry returns the entry of ours that a new timer of a cell is to be on.
-func (t timerWriter) entry(ctx context.Context, id ledger.CellID, note string) (timerEntry, error) {
+func (t timerWriter) entry(ctx context.Context, id planner.CellID, note string) (timerEntry, error) {
 	row, err := t.tx.q.TimerReuse(ctx, dbgen.TimerReuseParams{
 		UserID: t.userID, ConnectionID: t.connection.ID, ProjectID: id.ProjectID, TaskID: id.TaskID, SpentDate: id.Date,
 		// With start and end times an entry is one span, so Harvest may go on in another one (harvest-api.md, section 7.2).
@@ -210,7 +210,7 @@ func (t timerWriter) stop(ctx context.Context, timer *ledger.Timer) (StopOutcome
 	return StopAsked, t.write(ctx, ledger.OpStop, timerEntry{timer.PushedID, row.Generation, row.RemoteID}, timer.Cell, row.Notes)
 }
 
-func (t timerWriter) write(ctx context.Context, op ledger.Op, on timerEntry, id ledger.CellID, note string) error {
+func (t timerWriter) write(ctx context.Context, op ledger.Op, on timerEntry, id planner.CellID, note string) error {
 	entry, err := t.tx.entryOn(ctx, t.userID, id)
 	if err != nil {
 		return err
@@ -223,6 +223,7 @@ func (t timerWriter) write(ctx context.Context, op ledger.Op, on timerEntry, id 
 	_, err = t.tx.q.WriteAdd(ctx, dbgen.WriteAddParams{
 		UserID: t.userID, ConnectionID: t.connection.ID, PushedEntryID: on.id, Op: string(op), Reference: reference(on.id, on.generation),
 		Payload: payload, RemoteID: on.remoteID, MutationID: t.mutationID, State: string(firstState(t.connection.State)),
+		RequestID: ledger.TraceOf(ctx).Request,
 	})
 	return err
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // start starts a timer on a cell as its form does.
-func (f *fixture) start(t *testing.T, cell ledger.CellID, mutation string) error {
+func (f *fixture) start(t *testing.T, cell planner.CellID, mutation string) error {
 	t.Helper()
 	return f.store.InTx(t.Context(), func(tx *db.Tx) error {
 		if _, _, err := tx.LockConnection(t.Context(), f.userID); err != nil {
@@ -29,14 +29,14 @@ func (f *fixture) start(t *testing.T, cell ledger.CellID, mutation string) error
 	})
 }
 
-func (f *fixture) mustStart(t *testing.T, cell ledger.CellID) {
+func (f *fixture) mustStart(t *testing.T, cell planner.CellID) {
 	t.Helper()
 	if err := f.start(t, cell, rand.Text()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (f *fixture) stop(t *testing.T, cell ledger.CellID) (timer ledger.Timer, outcome db.StopOutcome) {
+func (f *fixture) stop(t *testing.T, cell planner.CellID) (timer ledger.Timer, outcome db.StopOutcome) {
 	t.Helper()
 	f.in(t, func(tx *db.Tx) error {
 		id, state, err := tx.LockConnection(t.Context(), f.userID)
@@ -79,7 +79,7 @@ func (f *fixture) release(t *testing.T, box ledger.LeasedOutbox) {
 }
 
 // timerState is where the timer of a cell stands; empty for none.
-func (f *fixture) timerState(t *testing.T, cell ledger.CellID) ledger.TimerState {
+func (f *fixture) timerState(t *testing.T, cell planner.CellID) ledger.TimerState {
 	t.Helper()
 	timer := f.at(t, cell).Timer
 	if timer == nil {
@@ -88,7 +88,7 @@ func (f *fixture) timerState(t *testing.T, cell ledger.CellID) ledger.TimerState
 	return timer.State()
 }
 
-func (f *fixture) wantTimer(t *testing.T, cell ledger.CellID, want ledger.TimerState) {
+func (f *fixture) wantTimer(t *testing.T, cell planner.CellID, want ledger.TimerState) {
 	t.Helper()
 	if got := f.timerState(t, cell); got != want {
 		t.Errorf("the timer is %q, want %q", got, want)
@@ -207,7 +207,7 @@ func TestStartRefused(t *testing.T) {
 	f.plan(t, cell, 60, "")
 	for _, tt := range []struct {
 		want   ledger.StartRefusal
-		cell   ledger.CellID
+		cell   planner.CellID
 		today  planner.Date
 		change string
 	}{
@@ -427,7 +427,7 @@ func TestLateStart(t *testing.T) {
 	for days, late := range map[int]bool{-1: true, 1: false} {
 		today := planner.DateOf(time.Now().In(zone)).AddDays(days)
 		f.week = planner.WeekOf(today, time.Monday)
-		cell := ledger.CellID{RowID: f.rows[0], Date: today}
+		cell := planner.CellID{RowID: f.rows[0], Date: today}
 		f.plan(t, cell, 60, "")
 		f.mustStart(t, cell)
 		box := f.mustTake(t)

@@ -65,7 +65,7 @@ func withGrant(t *testing.T, left time.Duration) *grantBundle {
 		}
 		b.pool, b.stores[i] = pool, db.NewStore(pool, sealer)
 	}
-	b.userID, err = b.stores[0].CreateUser(t.Context(), "ida@example.com", "hash", false)
+	b.userID, err = b.stores[0].CreateUser(t.Context(), "ida@example.com", "hash", db.RoleUser)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,19 +3,41 @@ package db
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"furrow/db/dbgen"
+	"furrow/ledger"
 	"furrow/planner"
 )
+
+// Role is what somebody may do besides their own work. Each role may do what
+// those before it may.
+type Role string
+
+// The roles.
+const (
+	RoleUser     Role = "user"     // nothing
+	RoleViewer   Role = "viewer"   // see the admin pages
+	RoleOperator Role = "operator" // act on writes, jobs, connections and what holds calls back
+	RoleAdmin    Role = "admin"    // act on users
+)
+
+// Roles returns all roles, the one that may do least first.
+func Roles() []Role { return []Role{RoleUser, RoleViewer, RoleOperator, RoleAdmin} }
+
+// May reports whether r may do what needs the role least.
+func (r Role) May(least Role) bool {
+	return slices.Index(Roles(), r) >= slices.Index(Roles(), least)
+}
 
 // User is somebody who may log in, with what they chose and what is in force
 // for them.
 type User struct {
 	ID      int64
 	Email   string
-	IsAdmin bool
+	Role    Role
 	Created time.Time
 	// Chosen overrides what the Harvest account says.
 	Chosen Preferences
@@ -24,23 +46,44 @@ type User struct {
 	// Timer is the one that runs or is about to, as of when the session was loaded;
 	// nil for none, or without a session.
 	Timer *ActiveTimer
+	// Session is the one that the user was loaded with; nil for none.
+	Session *Session
 }
 
-// Preferences are a user's own settings. Empty ones follow Harvest.
+// Preferences are a user's own settings. Empty ones follow Harvest, or are as
+// everybody has them at first.
 type Preferences struct {
 	WeekStart      *time.Weekday
 	TimeZone       string // IANA name
 	DurationFormat planner.DurationFormat
+	LettersOff     bool // single letters do nothing
 }
 
-// UserSummary is a user in the list of all.
+// UserSummary is a user as admins see them.
 type UserSummary struct {
 	ID              int64
 	Email           string
-	IsAdmin         bool
+	Role            Role
 	Created         time.Time
 	CompanyName     string // of the Harvest connection; empty if there is none
-	ConnectionState string
+	ConnectionID    int64  // 0: there never was one
+	ConnectionState ledger.ConnectionState
+	Paused          bool      // the connection, by an operator
+	Sessions        int       // that are alive
+	Seen            time.Time // of these the last one, within minutes; zero: none
+}
+
+// NoConnection is the state of a connection that there never was, to filter by.
+const NoConnection ledger.ConnectionState = "none"
+
+// UserFilter chooses users. Zero fields do not filter.
+type UserFilter struct {
+	ID         int64
+	Role       Role
+	Connection ledger.ConnectionState // or [NoConnection]
+	Search     string                 // in the address
+	After      int64                  // only ids above
+	Most       int                    // at most so many; 0: 50
 }
 
 // NormalEmail is the form in which an e-mail address is stored and compared.
@@ -72,7 +115,7 @@ func (s *Store) CreateFirstUser(ctx context.Context, email, passwordHash string)
 		if exist {
 			return planner.ErrConflict
 		}
-		id, err = tx.q.UserCreate(ctx, dbgen.UserCreateParams{Email: NormalEmail(email), PasswordHash: passwordHash, IsAdmin: true})
+		id, err = tx.q.UserCreate(ctx, dbgen.UserCreateParams{Email: NormalEmail(email), PasswordHash: passwordHash, Role: string(RoleAdmin)})
 		return err
 	})
 	if err != nil {
@@ -83,8 +126,8 @@ func (s *Store) CreateFirstUser(ctx context.Context, email, passwordHash string)
 
 // CreateUser makes an account and returns its id. For the shell, where the
 // caller has the machine. It returns [planner.ErrConflict] if the address is taken.
-func (s *Store) CreateUser(ctx context.Context, email, passwordHash string, admin bool) (int64, error) {
-	id, err := s.q.UserCreate(ctx, dbgen.UserCreateParams{Email: NormalEmail(email), PasswordHash: passwordHash, IsAdmin: admin})
+func (s *Store) CreateUser(ctx context.Context, email, passwordHash string, role Role) (int64, error) {
+	id, err := s.q.UserCreate(ctx, dbgen.UserCreateParams{Email: NormalEmail(email), PasswordHash: passwordHash, Role: string(role)})
 	if isUniqueViolation(err) {
 		err = planner.ErrConflict
 	}
@@ -94,11 +137,21 @@ func (s *Store) CreateUser(ctx context.Context, email, passwordHash string, admi
 	return id, nil
 }
 
-// PromoteUser makes a user an admin. It returns [planner.ErrNotFound] if
-// nobody has the address.
-func (s *Store) PromoteUser(ctx context.Context, email string) error {
-	if _, err := s.q.UserPromote(ctx, NormalEmail(email)); err != nil {
-		return fmt.Errorf("promote user: %w", notFound(err))
+// SetRole gives a user a role and ends all their sessions, which were begun with
+// another. For the shell. It returns [planner.ErrNotFound] if nobody has the address.
+func (s *Store) SetRole(ctx context.Context, email string, role Role) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
+		id, err := tx.q.UserSetRole(ctx, dbgen.UserSetRoleParams{Email: NormalEmail(email), Role: string(role)})
+		if err != nil {
+			return notFound(err)
+		}
+		if err := tx.q.SessionsDeleteOfUser(ctx, id); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, 0, "users.role", userSubject(id), map[string]any{"after": role})
+	})
+	if err != nil {
+		return fmt.Errorf("set the role of a user: %w", err)
 	}
 	return nil
 }
@@ -115,7 +168,10 @@ func (s *Store) ResetPassword(ctx context.Context, email, passwordHash string) e
 		if err := tx.q.ThrottleForget(ctx, accountSubject(email)); err != nil {
 			return err
 		}
-		return tx.q.SessionsDeleteOfUser(ctx, id)
+		if err := tx.q.SessionsDeleteOfUser(ctx, id); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, 0, "password.reset", userSubject(id), map[string]any{})
 	})
 	if err != nil {
 		return fmt.Errorf("reset password: %w", err)
@@ -132,30 +188,94 @@ func (s *Store) User(ctx context.Context, id int64) (User, error) {
 	return userOf(row), nil
 }
 
-// Users returns everybody, oldest account first.
-func (s *Store) Users(ctx context.Context) ([]UserSummary, error) {
-	rows, err := s.q.Users(ctx)
+// Users returns the users that match, oldest account first.
+func (s *Store) Users(ctx context.Context, f UserFilter) ([]UserSummary, error) {
+	rows, err := s.plannedAnew().Users(ctx, dbgen.UsersParams{
+		ID: nonzero(f.ID), Role: string(f.Role), Connection: string(f.Connection), After: nonzero(f.After),
+		Pattern: WriteFilter{Search: f.Search}.pattern(), Most: WriteFilter{Most: f.Most}.most(),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
 	users := make([]UserSummary, len(rows))
 	for i, row := range rows {
 		users[i] = UserSummary{
-			ID: row.ID, Email: row.Email, IsAdmin: row.IsAdmin, Created: row.CreatedAt,
-			CompanyName: row.CompanyName, ConnectionState: row.ConnectionState,
+			ID: row.ID, Email: row.Email, Role: Role(row.Role), Created: row.CreatedAt, CompanyName: row.CompanyName,
+			ConnectionID: row.ConnectionID, ConnectionState: ledger.ConnectionState(row.ConnectionState), Paused: row.Paused,
+			Sessions: int(row.Sessions), Seen: instant(row.SeenAt),
 		}
 	}
 	return users, nil
 }
 
-// LoginByEmail returns the id and the password hash of the user with the
-// address; [planner.ErrNotFound] if nobody has it.
-func (s *Store) LoginByEmail(ctx context.Context, email string) (id int64, passwordHash string, err error) {
+// UserSummary returns one user; [planner.ErrNotFound] if there is none of that id.
+func (s *Store) UserSummary(ctx context.Context, id int64) (UserSummary, error) {
+	list, err := s.Users(ctx, UserFilter{ID: id})
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("user %d: %w", id, planner.ErrNotFound)
+	}
+	if err != nil {
+		return UserSummary{}, err
+	}
+	return list[0], nil
+}
+
+// CountUsers counts everybody by role.
+func (s *Store) CountUsers(ctx context.Context) (map[Role]int, error) {
+	rows, err := s.q.UsersByRole(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count users: %w", err)
+	}
+	counts := make(map[Role]int, len(rows))
+	for _, r := range rows {
+		counts[Role(r.Role)] = int(r.Users)
+	}
+	return counts, nil
+}
+
+// ChangeRole gives a user a role, and ends their sessions: what they may do is
+// asked for anew. It returns the role they had. [planner.ErrNotFound]: there is
+// no such user; [planner.ErrConflict]: it is the admin's own, so that there is
+// always one left; [planner.ErrForbidden]: the actor is no admin any more.
+func (tx *Tx) ChangeRole(ctx context.Context, actorID, userID int64, role Role) (before Role, err error) {
+	admins, err := tx.q.AdminsLock(ctx)
+	switch {
+	case err != nil:
+	case !slices.Contains(admins, actorID):
+		err = planner.ErrForbidden
+	case actorID == userID:
+		err = planner.ErrConflict
+	}
+	if err == nil {
+		var had string
+		had, err = tx.q.UserRoleChange(ctx, dbgen.UserRoleChangeParams{ID: userID, Role: string(role)})
+		before, err = Role(had), notFound(err)
+	}
+	if err == nil {
+		err = tx.q.SessionsDeleteOfUser(ctx, userID)
+	}
+	if err != nil {
+		return "", fmt.Errorf("change the role of user %d: %w", userID, err)
+	}
+	return before, nil
+}
+
+// Login is what somebody logs in with.
+type Login struct {
+	UserID       int64
+	Role         Role
+	PasswordHash string
+	SecondFactor bool // a code besides the password
+}
+
+// LoginByEmail returns how the user with the address logs in;
+// [planner.ErrNotFound] if nobody has it.
+func (s *Store) LoginByEmail(ctx context.Context, email string) (Login, error) {
 	row, err := s.q.UserLoginByEmail(ctx, NormalEmail(email))
 	if err != nil {
-		return 0, "", fmt.Errorf("look up a login: %w", notFound(err))
+		return Login{}, fmt.Errorf("look up a login: %w", notFound(err))
 	}
-	return row.ID, row.PasswordHash, nil
+	return Login{UserID: row.ID, Role: Role(row.Role), PasswordHash: row.PasswordHash, SecondFactor: row.SecondFactor}, nil
 }
 
 // PasswordHash returns the password hash of a user.
@@ -179,7 +299,7 @@ func (s *Store) Rehash(ctx context.Context, userID int64, oldHash, newHash strin
 
 // SetPreferences stores what the user chose over Harvest's settings.
 func (s *Store) SetPreferences(ctx context.Context, userID int64, p Preferences) error {
-	params := dbgen.UserSetPreferencesParams{ID: userID, TimeZone: nonEmpty(p.TimeZone), DurationFormat: nonEmpty(string(p.DurationFormat))}
+	params := dbgen.UserSetPreferencesParams{ID: userID, TimeZone: nonEmpty(p.TimeZone), DurationFormat: nonEmpty(string(p.DurationFormat)), LetterKeys: !p.LettersOff}
 	if p.WeekStart != nil {
 		day := int16(*p.WeekStart)
 		params.WeekStart = &day
@@ -205,7 +325,10 @@ func (s *Store) ChangePassword(ctx context.Context, userID int64, passwordHash s
 		if n == 0 {
 			return planner.ErrNotFound
 		}
-		return tx.q.SessionsDeleteOfUser(ctx, userID)
+		if err := tx.q.SessionsDeleteOfUser(ctx, userID); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, userID, "password.change", userSubject(userID), map[string]any{})
 	})
 	if err != nil {
 		return fmt.Errorf("change password of user %d: %w", userID, err)
@@ -215,12 +338,14 @@ func (s *Store) ChangePassword(ctx context.Context, userID int64, passwordHash s
 
 func userOf(row dbgen.UserByIDRow) User {
 	u := User{
-		ID: row.ID, Email: row.Email, IsAdmin: row.IsAdmin, Created: row.CreatedAt,
+		ID: row.ID, Email: row.Email, Role: Role(row.Role), Created: row.CreatedAt,
 		Profile: planner.Profile{
 			WeekStart: time.Weekday(row.UsedWeekStart), TimeZone: row.UsedTimeZone, Clock: row.UsedClock,
 			DurationFormat: planner.DurationFormat(row.UsedDurationFormat), WeeklyCapacity: planner.Minutes(row.UsedCapacity),
+			OwnCapacity: ownCapacity(row.Capacity),
 		},
 	}
+	u.Chosen.LettersOff = !row.LetterKeys
 	if row.WeekStart != nil {
 		day := time.Weekday(*row.WeekStart)
 		u.Chosen.WeekStart = &day

@@ -53,12 +53,24 @@ func weekPlan(ctx context.Context, conn batchSender, userID int64, week planner.
 	batch.Queue(dbgen.WeekTracked, first, userID, last)
 	batch.Queue(dbgen.WeekPushed, first, userID, last)
 	batch.Queue(dbgen.Timers, userID)
+	batch.Queue(dbgen.ChangesNext, userID, first, last)
+	month := week.Month()
+	batch.Queue(dbgen.WeekOff, userID, first, last)
+	batch.Queue(dbgen.WeekElsewhere, userID, month.Start, month.End(), first, last)
+	batch.Queue(dbgen.WeekAhead, userID, first, last)
+	batch.Queue(dbgen.WeekBudgets, userID)
+	batch.Queue(dbgen.WeekRates, userID)
+	batch.Queue(dbgen.WeekRowOrder, userID)
 	batch.Queue(dbgen.WeekProjects, userID)
 	batch.Queue(dbgen.WeekTasks, userID)
 	batch.Queue(dbgen.WeekAssignments, userID)
+	if assignments != nil {
+		before := week.Previous()
+		batch.Queue(dbgen.WeekLeft, userID, before.Start, before.End())
+	}
 	results := conn.SendBatch(ctx, &batch)
 
-	r := weekReader{results: results, plan: ledger.WeekPlan{Week: week}, rows: make(map[ledger.RowID]int, 64)}
+	r := weekReader{results: results, plan: ledger.WeekPlan{Week: week}, rows: make(map[planner.RowID]int, 64)}
 	err := r.read(assignments)
 	if closeErr := results.Close(); err == nil {
 		err = closeErr
@@ -73,8 +85,9 @@ func weekPlan(ctx context.Context, conn batchSender, userID int64, week planner.
 type weekReader struct {
 	results          pgx.BatchResults
 	plan             ledger.WeekPlan
-	rows             map[ledger.RowID]int // where the rows are in plan
+	rows             map[planner.RowID]int // where the rows are in plan
 	harvestWeekStart time.Weekday
+	rates            map[planner.RowID]int64 // the user's own, in hundredths; those of projects have no task
 }
 
 func (r *weekReader) read(assignments *[]Assignment) error {
@@ -84,7 +97,10 @@ func (r *weekReader) read(assignments *[]Assignment) error {
 	}
 	setHead(&r.plan, head)
 	r.harvestWeekStart = time.Weekday(head.HarvestWeekStart)
-	for _, part := range []func() error{r.readCells, r.readTracked, r.readPushed, r.readTimers} {
+	parts := []func() error{
+		r.readCells, r.readTracked, r.readPushed, r.readTimers, r.readChanges, r.readOff, r.readElsewhere, r.readAhead, r.readBudgets, r.readRates,
+	}
+	for _, part := range parts {
 		if err := part(); err != nil {
 			return err
 		}
@@ -93,7 +109,11 @@ func (r *weekReader) read(assignments *[]Assignment) error {
 	if err != nil {
 		return err
 	}
-	return r.readAssignments(names, assignments)
+	err = r.readAssignments(names, assignments)
+	if err == nil && assignments != nil {
+		err = r.readBefore()
+	}
+	return err
 }
 
 // each reads the rows of the next answer into the places that scans point to,
@@ -113,7 +133,7 @@ func (r *weekReader) each(scans []any, f func()) error {
 
 // row returns the row of an id, which is shown because it is asked for here.
 // The pointer is good until the next call.
-func (r *weekReader) row(id ledger.RowID) *ledger.Row {
+func (r *weekReader) row(id planner.RowID) *ledger.Row {
 	at, ok := r.rows[id]
 	if !ok {
 		at = len(r.plan.Rows)
@@ -129,7 +149,7 @@ func (r *weekReader) row(id ledger.RowID) *ledger.Row {
 func (r *weekReader) readCells() error {
 	var v dbgen.WeekCellsRow
 	return r.each([]any{&v.ProjectID, &v.TaskID, &v.Day, &v.Minutes, &v.Note, &v.Version, &v.Kept}, func() {
-		row := r.row(ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID})
+		row := r.row(planner.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID})
 		if v.Kept {
 			row.Kept = true
 			return
@@ -143,7 +163,7 @@ func (r *weekReader) readTracked() error {
 	var v dbgen.WeekTrackedRow
 	scans := []any{
 		&v.ProjectID, &v.TaskID, &v.Day, &v.Hours, &v.Others, &v.IsRunning, &v.IsLocked, &v.LockedReason, &v.Approved,
-		&v.HarvestID, &v.Started, &v.Ended,
+		&v.HarvestID, &v.Started, &v.Ended, &v.Billable,
 	}
 	return r.each(scans, func() {
 		day := r.plan.Week.Start.AddDays(int(v.Day))
@@ -153,10 +173,13 @@ func (r *weekReader) readTracked() error {
 		if !r.plan.Week.Contains(day) {
 			return
 		}
-		c := &r.row(ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}).Cells[v.Day]
+		c := &r.row(planner.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}).Cells[v.Day]
 		c.Running = c.Running || v.IsRunning
 		if v.IsLocked && (c.Locked == "" || c.Locked == lockedReason("") || v.LockedReason > c.Locked) {
 			c.Locked = lockedReason(v.LockedReason) // of several, always the same
+		}
+		if v.Billable {
+			c.Billed += planner.Hours(v.Hours)
 		}
 		if v.Others {
 			c.Others += planner.Hours(v.Hours)
@@ -186,7 +209,7 @@ func (r *weekReader) readPushed() error {
 		&v.Start, &v.RemoteStarted,
 	}
 	return r.each(scans, func() {
-		r.row(ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}).Cells[v.Day].Ours = pushedEntry(&v, r.plan.Week)
+		r.row(planner.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}).Cells[v.Day].Ours = pushedEntry(&v, r.plan.Week)
 	})
 }
 
@@ -211,15 +234,24 @@ func (r *weekReader) readTimers() error {
 	return err
 }
 
-// names are a user's projects and tasks by id.
+func (r *weekReader) readChanges() error {
+	next, err := one[dbgen.ChangesNextRow](r.results)
+	r.plan.Undo, r.plan.UndoKind, r.plan.Redo = next.Undo, planner.ChangeKind(next.UndoKind), next.Redo
+	return err
+}
+
+// names are a user's projects and tasks by id, and the positions of rows that
+// the user has put into an order.
 type names struct {
-	projects map[int64]projectName
-	tasks    map[int64]taskName
+	projects  map[int64]projectName
+	tasks     map[int64]taskName
+	positions map[planner.RowID]int
 }
 
 type projectName struct {
 	client, name, currency string
 	clientID               int64
+	clientRank             int
 	rank                   int // by client, then project
 }
 
@@ -228,93 +260,142 @@ type taskName struct {
 	rank int
 }
 
-// readNames reads projects and tasks and ranks them by name, capital letters
-// or not; ids decide between equal names. The comparison is ours rather than
-// the database's, so that the order does not depend on its locale.
+// readNames reads projects and tasks and ranks them: clients as the user has put
+// them, then everything by name, capital letters or not; ids decide between equal
+// names. The comparison is ours rather than the database's, so that the order
+// does not depend on its locale.
 func (r *weekReader) readNames() (names, error) {
-	type sortable[T any] struct {
-		row   T
-		lower string
+	n := names{}
+	var o dbgen.WeekRowOrderRow
+	err := r.each([]any{&o.ProjectID, &o.TaskID, &o.Position}, func() {
+		if n.positions == nil {
+			n.positions = map[planner.RowID]int{}
+		}
+		n.positions[planner.RowID{ProjectID: o.ProjectID, TaskID: o.TaskID}] = int(o.Position)
+	})
+	if err == nil {
+		err = r.readProjects(&n)
+	}
+	if err == nil {
+		err = r.readTasks(&n)
+	}
+	return n, err
+}
+
+// sortable is something that is sorted by its name.
+type sortable[T any] struct {
+	row   T
+	lower string
+}
+
+func (r *weekReader) readProjects(n *names) error {
+	type client struct {
+		position int32
+		lower    string
 	}
 	var p dbgen.WeekProjectsRow
 	var projects []sortable[dbgen.WeekProjectsRow]
-	clients := map[int64]string{}
-	err := r.each([]any{&p.ID, &p.Name, &p.ClientID, &p.Client, &p.Currency}, func() {
+	clients := map[int64]client{}
+	err := r.each([]any{&p.ID, &p.Name, &p.ClientID, &p.Client, &p.Currency, &p.Position}, func() {
 		if _, ok := clients[p.ClientID]; !ok {
-			clients[p.ClientID] = strings.ToLower(p.Client)
+			clients[p.ClientID] = client{p.Position, strings.ToLower(p.Client)}
 		}
 		projects = append(projects, sortable[dbgen.WeekProjectsRow]{p, strings.ToLower(p.Name)})
 	})
 	if err != nil {
-		return names{}, err
+		return err
 	}
 	slices.SortFunc(projects, func(a, b sortable[dbgen.WeekProjectsRow]) int {
 		if a.row.ClientID != b.row.ClientID {
-			return cmp.Or(strings.Compare(clients[a.row.ClientID], clients[b.row.ClientID]), cmp.Compare(a.row.ClientID, b.row.ClientID))
+			x, y := clients[a.row.ClientID], clients[b.row.ClientID]
+			return cmp.Or(cmp.Compare(x.position, y.position), strings.Compare(x.lower, y.lower), cmp.Compare(a.row.ClientID, b.row.ClientID))
 		}
 		return cmp.Or(strings.Compare(a.lower, b.lower), cmp.Compare(a.row.ID, b.row.ID))
 	})
+	n.projects = make(map[int64]projectName, len(projects))
+	clientRank := 0
+	for rank, p := range projects {
+		if rank > 0 && projects[rank-1].row.ClientID != p.row.ClientID {
+			clientRank = rank
+		}
+		n.projects[p.row.ID] = projectName{
+			client: p.row.Client, name: p.row.Name, currency: p.row.Currency, clientID: p.row.ClientID, clientRank: clientRank, rank: rank,
+		}
+	}
+	return nil
+}
 
+func (r *weekReader) readTasks(n *names) error {
 	var t dbgen.WeekTasksRow
 	var tasks []sortable[dbgen.WeekTasksRow]
-	err = r.each([]any{&t.ID, &t.Name}, func() {
+	err := r.each([]any{&t.ID, &t.Name}, func() {
 		tasks = append(tasks, sortable[dbgen.WeekTasksRow]{t, strings.ToLower(t.Name)})
 	})
 	if err != nil {
-		return names{}, err
+		return err
 	}
 	slices.SortFunc(tasks, func(a, b sortable[dbgen.WeekTasksRow]) int {
 		return cmp.Or(strings.Compare(a.lower, b.lower), cmp.Compare(a.row.ID, b.row.ID))
 	})
-
-	n := names{projects: make(map[int64]projectName, len(projects)), tasks: make(map[int64]taskName, len(tasks))}
-	for rank, p := range projects {
-		n.projects[p.row.ID] = projectName{client: p.row.Client, name: p.row.Name, currency: p.row.Currency, clientID: p.row.ClientID, rank: rank}
-	}
+	n.tasks = make(map[int64]taskName, len(tasks))
 	for rank, t := range tasks {
 		n.tasks[t.row.ID] = taskName{name: t.row.Name, rank: rank}
 	}
-	return n, nil
+	return nil
 }
 
-// rank orders rows by client, project and task. ok is false for a row that was
-// made after the names were read.
-func (n names) rank(id ledger.RowID) (rank int, ok bool) {
+// rank is where a row stands: by client, then as the user has put it, then by
+// project and task.
+type rank struct{ client, position, name int }
+
+func (a rank) compare(b rank) int {
+	return cmp.Or(cmp.Compare(a.client, b.client), cmp.Compare(a.position, b.position), cmp.Compare(a.name, b.name))
+}
+
+// rank returns the rank of a row. ok is false for one that was made after the
+// names were read.
+func (n names) rank(id planner.RowID) (r rank, ok bool) {
 	project, projectKnown := n.projects[id.ProjectID]
 	task, taskKnown := n.tasks[id.TaskID]
-	return project.rank*len(n.tasks) + task.rank, projectKnown && taskKnown
+	position, put := n.positions[id]
+	if !put {
+		position = math.MaxInt
+	}
+	return rank{project.clientRank, position, project.rank*len(n.tasks) + task.rank}, projectKnown && taskKnown
 }
 
 // ranked is something with its place in the order of rows.
 type ranked[T any] struct {
 	what T
-	rank int
+	rank rank
 }
 
 func sortRanked[T any](all []ranked[T]) {
-	slices.SortFunc(all, func(a, b ranked[T]) int { return cmp.Compare(a.rank, b.rank) })
+	slices.SortFunc(all, func(a, b ranked[T]) int { return a.rank.compare(b.rank) })
 }
 
 // readAssignments gives the rows what their assignments say, and their names
 // and order. all, if not nil, becomes what may be added to the week.
 func (r *weekReader) readAssignments(n names, all *[]Assignment) error {
 	var v dbgen.WeekAssignmentsRow
-	var active []ranked[ledger.RowID]
-	err := r.each([]any{&v.ProjectID, &v.TaskID, &v.Active, &v.Billable, &v.HourlyRate}, func() {
-		id := ledger.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}
+	var active []ranked[planner.RowID]
+	assigned := make(map[planner.RowID]terms, len(r.rows))
+	err := r.each([]any{&v.ProjectID, &v.TaskID, &v.Active, &v.Billable, &v.Rate}, func() {
+		id := planner.RowID{ProjectID: v.ProjectID, TaskID: v.TaskID}
+		assigned[id] = terms{rate: v.Rate, billable: v.Billable}
 		if at, ok := r.rows[id]; ok {
-			row := &r.plan.Rows[at]
-			row.Rate, row.Billable, row.Active = v.HourlyRate, v.Billable, v.Active
+			r.plan.Rows[at].Active, r.plan.Rows[at].Archived = v.Active, !v.Active
 		}
 		if v.Active && all != nil {
 			if rank, ok := n.rank(id); ok {
-				active = append(active, ranked[ledger.RowID]{id, rank})
+				active = append(active, ranked[planner.RowID]{id, rank})
 			}
 		}
 	})
 	if err != nil {
 		return err
 	}
+	r.price(n, assigned)
 	r.nameRows(n)
 	if all == nil {
 		return nil
@@ -323,7 +404,7 @@ func (r *weekReader) readAssignments(n names, all *[]Assignment) error {
 	*all = make([]Assignment, len(active))
 	for i, a := range active {
 		project := n.projects[a.what.ProjectID]
-		(*all)[i] = Assignment{ID: a.what, Client: project.client, Project: project.name, Task: n.tasks[a.what.TaskID].name}
+		(*all)[i] = Assignment{ID: a.what, ClientID: project.clientID, Client: project.client, Project: project.name, Task: n.tasks[a.what.TaskID].name}
 	}
 	return nil
 }
@@ -338,7 +419,7 @@ func (r *weekReader) nameRows(n names) {
 		row := &rows[at]
 		rank, ok := n.rank(row.ID)
 		if !ok {
-			rank = math.MaxInt
+			rank.client = math.MaxInt
 			known--
 		}
 		project := n.projects[row.ID.ProjectID]
@@ -383,14 +464,16 @@ func lockedReason(harvest string) string {
 }
 
 func setHead(plan *ledger.WeekPlan, h dbgen.WeekHeadRow) {
-	plan.UserEmail, plan.IsAdmin, plan.Version = h.Email, h.IsAdmin, h.Version
+	plan.UserEmail, plan.Version = h.Email, h.Version
 	plan.Profile = planner.Profile{
 		WeekStart: time.Weekday(h.WeekStart), TimeZone: h.TimeZone, Clock: h.Clock,
-		DurationFormat: planner.DurationFormat(h.DurationFormat), WeeklyCapacity: planner.Minutes(h.WeeklyCapacity),
+		DurationFormat: planner.DurationFormat(h.DurationFormat), WeeklyCapacity: planner.Minutes(h.WeeklyCapacity), OwnCapacity: ownCapacity(h.Capacity),
 	}
+	plan.Finance.Goal, plan.Finance.BudgetsAt = goalOf(h.Goal, h.GoalCurrency, h.GoalEvery), deref(h.BudgetsAt)
 	if h.ConnectionID != nil {
 		plan.Connection = &ledger.Connection{
 			ID: *h.ConnectionID, State: ledger.ConnectionState(h.ConnectionState), Held: h.Held, PulledAt: deref(h.PulledAt),
+			Pause:   ledger.Pause{Until: instant(h.PausedUntil), Reason: h.PausedReason},
 			Account: ledger.Account{BaseURI: h.BaseUri, TimestampTimers: h.TimestampTimers},
 		}
 	}
@@ -418,8 +501,8 @@ func pushedEntry(r *dbgen.WeekPushedRow, week planner.Week) *ledger.Pushed {
 		p.RemoteStart = planner.TimeAt(planner.Minutes(r.RemoteStarted))
 		p.Start = p.RemoteStart
 		if r.RemoteProject != r.ProjectID || r.RemoteTask != r.TaskID || r.RemoteDay != r.Day {
-			p.MovedTo = &ledger.CellID{
-				RowID: ledger.RowID{ProjectID: r.RemoteProject, TaskID: r.RemoteTask}, Date: week.Start.AddDays(int(r.RemoteDay)),
+			p.MovedTo = &planner.CellID{
+				RowID: planner.RowID{ProjectID: r.RemoteProject, TaskID: r.RemoteTask}, Date: week.Start.AddDays(int(r.RemoteDay)),
 			}
 		}
 	}
@@ -437,163 +520,24 @@ func pushedEntry(r *dbgen.WeekPushedRow, week planner.Week) *ledger.Pushed {
 
 // Assignment is a row that the user may add: what can be logged in Harvest.
 type Assignment struct {
-	ID                    ledger.RowID
+	ID                    planner.RowID
+	ClientID              int64
 	Client, Project, Task string
-}
-
-// KeepRow puts a row into a week, so that it is shown while it is empty.
-// Keeping it again changes nothing. [planner.ErrNotFound]: the user has no such
-// assignment.
-func (tx *Tx) KeepRow(ctx context.Context, userID int64, week planner.Week, row ledger.RowID) error {
-	known, err := tx.q.AssignmentExists(ctx, dbgen.AssignmentExistsParams{UserID: userID, ProjectID: row.ProjectID, TaskID: row.TaskID})
-	if err == nil && !known {
-		err = planner.ErrNotFound
-	}
-	if err == nil {
-		_, err = tx.q.WeekRowKeep(ctx, dbgen.WeekRowKeepParams{UserID: userID, Week: week.Start, ProjectID: row.ProjectID, TaskID: row.TaskID})
-	}
-	if err != nil {
-		return fmt.Errorf("keep row %v in week %s of user %d: %w", row, week, userID, err)
-	}
-	return nil
-}
-
-// RemoveRow takes an empty row out of a week. What has a plan or tracked time
-// stays visible because of that. [planner.ErrNotFound]: it was not kept there.
-func (tx *Tx) RemoveRow(ctx context.Context, userID int64, week planner.Week, row ledger.RowID) error {
-	n, err := tx.q.WeekRowRemove(ctx, dbgen.WeekRowRemoveParams{
-		UserID: userID, FirstDay: week.Start, LastDay: week.End(), ProjectID: row.ProjectID, TaskID: row.TaskID,
-	})
-	if err == nil && n == 0 {
-		err = planner.ErrNotFound
-	}
-	if err != nil {
-		return fmt.Errorf("remove row %v from week %s of user %d: %w", row, week, userID, err)
-	}
-	return nil
-}
-
-// CellEdit is a change of one cell. Nil fields are left alone.
-type CellEdit struct {
-	Cell       ledger.CellID
-	Planned    *planner.Minutes
-	Note       *string
-	MutationID string // 8 to 64 characters, one per submitted form; the same again changes nothing
-	// Seen is the newest plan event that the form was based on. A cell that was
-	// changed later by another form is not overwritten.
-	Seen int64
-}
-
-// EditCell stores a change of the plan and its line of history. changed is
-// false if the cell already was so, or the mutation was stored before.
-// [planner.ErrNotFound]: the user has no such project or task;
-// [planner.ErrConflict]: the cell was changed after edit.Seen.
-func (tx *Tx) EditCell(ctx context.Context, userID int64, edit CellEdit) (changed bool, err error) {
-	changed, err = tx.editCell(ctx, userID, edit, EventEdit)
-	if err != nil {
-		return false, fmt.Errorf("edit cell %v of user %d: %w", edit.Cell, userID, err)
-	}
-	return changed, nil
-}
-
-func (tx *Tx) editCell(ctx context.Context, userID int64, edit CellEdit, kind EventKind) (bool, error) {
-	id := edit.Cell
-	before, err := tx.lockCell(ctx, userID, id, edit.MutationID)
-	if err != nil {
-		return false, err
-	}
-	minutes, note := before.Minutes, before.Note
-	if edit.Planned != nil {
-		minutes = int32(*edit.Planned)
-	}
-	if edit.Note != nil {
-		note = *edit.Note
-	}
-	if before.StoredBefore {
-		return false, nil
-	}
-	if kind == EventEdit && minutes == before.Minutes && note == before.Note {
-		return false, nil // other kinds say more than what the plan is
-	}
-	if before.Version > edit.Seen {
-		return false, planner.ErrConflict
-	}
-	err = tx.q.CellStore(ctx, dbgen.CellStoreParams{
-		UserID: userID, Kind: string(kind), MutationID: edit.MutationID, ProjectID: id.ProjectID, TaskID: id.TaskID, Date: id.Date,
-		MinutesBefore: before.Minutes, MinutesAfter: minutes, NoteBefore: before.Note, NoteAfter: note,
-	})
-	return err == nil, err
-}
-
-// lockCell returns the plan of a cell, which nobody else changes before the end
-// of the transaction, and whether a mutation has been stored there. Both
-// statements go in one round trip; the second one sees what was committed while
-// the first one waited.
-func (tx *Tx) lockCell(ctx context.Context, userID int64, id ledger.CellID, mutationID string) (row dbgen.CellReadRow, err error) {
-	var batch pgx.Batch
-	lock := batch.Queue(dbgen.CellLock, id.TaskID, userID, id.ProjectID)
-	lock.QueryRow(func(row pgx.Row) error {
-		var project int64
-		return row.Scan(&project)
-	})
-	read := batch.Queue(dbgen.CellRead, id.TaskID, id.Date, mutationID, userID, id.ProjectID)
-	read.Query(func(rows pgx.Rows) error {
-		row, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[dbgen.CellReadRow])
-		return err
-	})
-	return row, notFound(tx.SendBatch(ctx, &batch).Close())
-}
-
-// CellNow returns the plan of a cell as it stands in the transaction, locked
-// until its end.
-func (tx *Tx) CellNow(ctx context.Context, userID int64, cell ledger.CellID) (ledger.Cell, error) {
-	row, err := tx.lockCell(ctx, userID, cell, "")
-	if err != nil {
-		return ledger.Cell{}, fmt.Errorf("cell %v of user %d: %w", cell, userID, err)
-	}
-	return ledger.Cell{Planned: planner.Minutes(row.Minutes), Note: row.Note, Version: row.Version}, nil
 }
 
 // CellsAt returns the planned time of the cells of a week that have changed
 // since a version, as it stood at that version. Cells that are not in it have
 // not changed since.
-func (tx *Tx) CellsAt(ctx context.Context, userID int64, week planner.Week, version int64) (map[ledger.CellID]planner.Minutes, error) {
+func (tx *Tx) CellsAt(ctx context.Context, userID int64, week planner.Week, version int64) (map[planner.CellID]planner.Minutes, error) {
 	rows, err := tx.q.CellsAt(ctx, dbgen.CellsAtParams{UserID: userID, FirstDay: week.Start, LastDay: week.End(), Version: version})
 	if err != nil {
 		return nil, fmt.Errorf("week %s of user %d at version %d: %w", week, userID, version, err)
 	}
-	at := make(map[ledger.CellID]planner.Minutes, len(rows))
+	at := make(map[planner.CellID]planner.Minutes, len(rows))
 	for _, r := range rows {
-		at[ledger.CellID{RowID: ledger.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Date: r.Date}] = planner.Minutes(r.MinutesBefore)
+		at[planner.CellID{RowID: planner.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Date: r.Date}] = planner.Minutes(r.MinutesBefore)
 	}
 	return at, nil
-}
-
-// AddLocalRow makes a client, project and task that only exist here, where the
-// user has none of these names, and keeps their row in a week.
-func (tx *Tx) AddLocalRow(ctx context.Context, userID int64, week planner.Week, client, project, task string) (ledger.RowID, error) {
-	id, err := tx.addLocalRow(ctx, userID, week, client, project, task)
-	if err != nil {
-		return ledger.RowID{}, fmt.Errorf("add a row to week %s of user %d: %w", week, userID, err)
-	}
-	return id, nil
-}
-
-func (tx *Tx) addLocalRow(ctx context.Context, userID int64, week planner.Week, client, project, task string) (id ledger.RowID, err error) {
-	clientID, err := tx.q.LocalClient(ctx, dbgen.LocalClientParams{UserID: userID, Name: client})
-	if err != nil {
-		return id, err
-	}
-	id.ProjectID, err = tx.q.LocalProject(ctx, dbgen.LocalProjectParams{UserID: userID, ClientID: clientID, Name: project})
-	if err != nil {
-		return id, err
-	}
-	id.TaskID, err = tx.q.LocalTask(ctx, dbgen.LocalTaskParams{UserID: userID, Name: task})
-	if err != nil {
-		return id, err
-	}
-	_, err = tx.q.LocalRowKeep(ctx, dbgen.LocalRowKeepParams{UserID: userID, Week: week.Start, ProjectID: id.ProjectID, TaskID: id.TaskID})
-	return id, err
 }
 
 // CellEntry is a time entry of Harvest's in one cell.
@@ -606,7 +550,7 @@ type CellEntry struct {
 }
 
 // CellEntries returns what Harvest has on a cell, oldest first.
-func (s *Store) CellEntries(ctx context.Context, userID int64, cell ledger.CellID) ([]CellEntry, error) {
+func (s *Store) CellEntries(ctx context.Context, userID int64, cell planner.CellID) ([]CellEntry, error) {
 	rows, err := s.q.CellEntries(ctx, dbgen.CellEntriesParams{UserID: userID, ProjectID: cell.ProjectID, TaskID: cell.TaskID, Date: cell.Date})
 	if err != nil {
 		return nil, fmt.Errorf("entries of cell %v of user %d: %w", cell, userID, err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"furrow/db"
 	"furrow/db/dbtest"
 	"furrow/planner"
 )
@@ -16,7 +17,7 @@ func TestWeekRowsOrder(t *testing.T) {
 	t.Parallel()
 	store, pool := dbtest.Store(t)
 	ctx := t.Context()
-	userID, err := store.CreateUser(ctx, "ida@example.com", "hash", false)
+	userID, err := store.CreateUser(ctx, "ida@example.com", "hash", db.RoleUser)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net"
 	"strings"
@@ -61,7 +62,7 @@ func TestEditCell(t *testing.T) {
 	want("such a form with the same", changed, err, false, nil, 90, "", 1)
 
 	note := "a note, ☂ & <b>"
-	changed, err = do(db.CellEdit{Cell: cell, Note: &note, MutationID: "only-the-note", Seen: version})
+	changed, err = do(db.CellEdit{Cell: cell, Planned: 90, Note: &note, MutationID: "only-the-note", Seen: version})
 	want("only the note", changed, err, true, nil, 90, note, 2)
 	version = f.at(t, cell).Version
 	changed, err = do(first)
@@ -77,8 +78,8 @@ func TestEditCell(t *testing.T) {
 
 	other, _ := f.user(t, "jonas@example.com", 2)
 	for what, e := range map[string]db.CellEdit{
-		"no such project": edit(ledger.CellID{RowID: ledger.RowID{ProjectID: 1 << 40, TaskID: cell.TaskID}, Date: cell.Date}, 60, "", everything),
-		"no such task":    edit(ledger.CellID{RowID: ledger.RowID{ProjectID: cell.ProjectID, TaskID: 1 << 40}, Date: cell.Date}, 60, "", everything),
+		"no such project": edit(planner.CellID{RowID: planner.RowID{ProjectID: 1 << 40, TaskID: cell.TaskID}, Date: cell.Date}, 60, "", everything),
+		"no such task":    edit(planner.CellID{RowID: planner.RowID{ProjectID: cell.ProjectID, TaskID: 1 << 40}, Date: cell.Date}, 60, "", everything),
 	} {
 		if _, err := do(e); !errors.Is(err, planner.ErrNotFound) {
 			t.Errorf("%s: %v", what, err)
@@ -197,7 +198,7 @@ func TestCellsAt(t *testing.T) {
 	f.plan(t, f.cell(1, 0), 45, "only a note")
 	f.in(t, func(tx *db.Tx) error {
 		got, err := tx.CellsAt(t.Context(), f.userID, f.week, version)
-		want := map[ledger.CellID]planner.Minutes{f.cell(0, 0): 30, f.cell(1, 1): 0, f.cell(1, 0): 45}
+		want := map[planner.CellID]planner.Minutes{f.cell(0, 0): 30, f.cell(1, 1): 0, f.cell(1, 0): 45}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%v %s", err, diff)
 		}
@@ -260,10 +261,14 @@ func TestWeekPlan(t *testing.T) {
 		f.remote(6, 11, 21, 7, 10, nil),  // the Monday after
 	)
 	f.in(t, func(tx *db.Tx) error {
-		if err := tx.KeepRow(ctx, f.userID, f.week, f.rows[2]); err != nil {
+		if _, err := tx.KeepRow(ctx, f.userID, "kept once", f.week, f.rows[2]); err != nil {
 			return err
 		}
-		return tx.KeepRow(ctx, f.userID, f.week, f.rows[2]) // again
+		again, err := tx.KeepRow(ctx, f.userID, "kept again", f.week, f.rows[2])
+		if again.ID != 0 {
+			t.Errorf("kept again: %+v, want nothing changed", again)
+		}
+		return err
 	})
 
 	plan, assignments, err := f.store.WeekPage(ctx, f.userID, f.week)
@@ -273,7 +278,7 @@ func TestWeekPlan(t *testing.T) {
 	if len(assignments) != 3 {
 		t.Errorf("%d assignments", len(assignments))
 	}
-	if plan.UserEmail != "ida@example.com" || plan.IsAdmin || plan.Connection == nil || plan.Connection.State != ledger.Connected || plan.Run != nil {
+	if plan.UserEmail != "ida@example.com" || plan.Connection == nil || plan.Connection.State != ledger.Connected || plan.Run != nil {
 		t.Errorf("head %+v", plan)
 	}
 	wantProfile := planner.Profile{WeekStart: time.Monday, TimeZone: "Europe/Copenhagen", Clock: "24h", DurationFormat: planner.HoursMinutes, WeeklyCapacity: 2250}
@@ -288,7 +293,7 @@ func TestWeekPlan(t *testing.T) {
 		t.Fatal(diff)
 	}
 	archived, first, second, kept := plan.Rows[0], plan.Rows[1], plan.Rows[2], plan.Rows[3]
-	if archived.Active || archived.Kept || !first.Active || first.Rate != "95.50" || first.Currency != "EUR" || !first.Billable || !kept.Kept || kept.Planned() != 0 {
+	if archived.Active || archived.Kept || !first.Active || first.Rate.PerHour.Decimal() != "95.50" || first.Currency != "EUR" || !first.Billable || !kept.Kept || kept.Planned() != 0 {
 		t.Errorf("rows %+v", plan.Rows)
 	}
 	monday := first.Cells[0]
@@ -335,18 +340,21 @@ func TestRows(t *testing.T) {
 	f := newFixture(t)
 	ctx := t.Context()
 	other, _ := f.user(t, "jonas@example.com", 2)
-	err := f.store.InTx(ctx, func(tx *db.Tx) error { return tx.KeepRow(ctx, other, f.week, f.rows[0]) })
+	err := f.store.InTx(ctx, func(tx *db.Tx) error {
+		_, err := tx.KeepRow(ctx, other, "not theirs", f.week, f.rows[0])
+		return err
+	})
 	if !errors.Is(err, planner.ErrNotFound) {
 		t.Errorf("keep somebody else's row: %v", err)
 	}
-	var local ledger.RowID
+	var local planner.RowID
 	f.in(t, func(tx *db.Tx) error {
 		var err error
-		local, err = tx.AddLocalRow(ctx, f.userID, f.week, "Studio", "Taxes", "Forms")
+		local, _, err = tx.AddLocalRow(ctx, f.userID, "a new row", f.week, db.RowName{Client: "Studio", Project: "Taxes", Task: "Forms"})
 		if err != nil {
 			return err
 		}
-		again, err := tx.AddLocalRow(ctx, f.userID, f.week, "Studio", "Taxes", "Forms")
+		again, _, err := tx.AddLocalRow(ctx, f.userID, "the same row", f.week, db.RowName{Client: "Studio", Project: "Taxes", Task: "Forms"})
 		if again != local {
 			t.Errorf("the same names gave %v and %v", local, again)
 		}
@@ -356,18 +364,23 @@ func TestRows(t *testing.T) {
 	if len(plan.Rows) != 1 || plan.Rows[0].ID != local || plan.Rows[0].Active || !plan.Rows[0].Kept {
 		t.Errorf("rows %+v", plan.Rows)
 	}
-	f.plan(t, ledger.CellID{RowID: local, Date: f.week.Start}, 60, "")
-	remove := func(userID int64) error {
-		return f.store.InTx(ctx, func(tx *db.Tx) error { return tx.RemoveRow(ctx, userID, f.week, local) })
+	f.plan(t, planner.CellID{RowID: local, Date: f.week.Start}, 60, "")
+	remove := func(userID int64) (changed db.Changed, err error) {
+		err = f.store.InTx(ctx, func(tx *db.Tx) (err error) {
+			changed, err = tx.ChangePlan(ctx, userID, db.PlanChange{
+				Kind: planner.ChangeRemove, MutationID: rand.Text(), Rows: []db.RowChange{{Week: f.week, Row: local}},
+			})
+			return err
+		})
+		return changed, err
 	}
-	if err := remove(other); !errors.Is(err, planner.ErrNotFound) {
-		t.Errorf("remove somebody else's row: %v", err)
-	}
-	if err := remove(f.userID); err != nil {
-		t.Error(err)
-	}
-	if err := remove(f.userID); !errors.Is(err, planner.ErrNotFound) {
-		t.Errorf("remove it twice: %v", err)
+	for i, removal := range []struct {
+		userID int64
+		want   int // rows that changed
+	}{{other, 0}, {f.userID, 1}, {f.userID, 0}} { // somebody else's, one's own, and again
+		if changed, err := remove(removal.userID); err != nil || len(changed.Rows) != removal.want {
+			t.Errorf("removal %d: %+v, %v", i, changed, err)
+		}
 	}
 	if plan := f.weekPlan(t); len(plan.Rows) != 1 || plan.Rows[0].Kept {
 		t.Errorf("a row with a plan must stay: %+v", plan.Rows)
@@ -419,7 +432,7 @@ func TestWeekPageIsOneRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := db.NewStore(pool, sealer)
-	userID, err := store.CreateUser(t.Context(), "ida@example.com", "hash", false)
+	userID, err := store.CreateUser(t.Context(), "ida@example.com", "hash", db.RoleUser)
 	if err != nil {
 		t.Fatal(err)
 	}

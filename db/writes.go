@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,6 +29,7 @@ type WriteRecord struct {
 	BaseURI               string
 	Connection            ledger.ConnectionState
 	Held                  bool // nothing is sent for the connection; see ledger.Connection
+	Pause                 ledger.Pause
 	Sendings              int
 	NotBefore             time.Time
 	Reason                string // of the latest failure
@@ -37,6 +37,9 @@ type WriteRecord struct {
 	Message               string // Harvest's own words
 	CreatedAt             time.Time
 	FinishedAt            time.Time
+	ConnectionID          int64
+	Request               string           // id of the request that asked for it; empty if that is not known
+	OperatorNote          string           // why an operator gave it up; its owner reads it
 	Before                *ledger.Entry    // what Harvest had when it was sent last; nil: nothing, or not known
 	After                 *ledger.Entry    // what Harvest was seen to have since; nil: nothing, or not known
 	Attempts              []ledger.Attempt // oldest first
@@ -46,8 +49,9 @@ type WriteRecord struct {
 type WriteFilter struct {
 	UserID int64 // of one user; 0: of all, for admins
 	ID     int64
+	IDs    []int64 // nil: any
 	States []ledger.State
-	Cell   *ledger.CellID
+	Cell   *planner.CellID
 	Week   *planner.Week
 	Client int64
 	Search string // in names, note, ids and reference, whatever the case
@@ -89,7 +93,7 @@ func (f WriteFilter) pattern() *string {
 	if f.Search == "" {
 		return nil
 	}
-	pattern := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(f.Search) + "%"
+	pattern := like(f.Search)
 	return &pattern
 }
 
@@ -103,7 +107,7 @@ func nonzero(n int64) *int64 {
 
 // Writes returns the writes that match, newest first, with their attempts.
 func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error) {
-	params := dbgen.WritesListParams{UserID: nonzero(f.UserID), ID: nonzero(f.ID), States: f.states(), Before: nonzero(f.Before), Most: f.most()}
+	params := dbgen.WritesListParams{UserID: nonzero(f.UserID), ID: nonzero(f.ID), Ids: f.IDs, States: f.states(), Before: nonzero(f.Before), Most: f.most()}
 	params.ClientID, params.Pattern = nonzero(f.Client), f.pattern()
 	params.FromDate, params.ToDate = f.dates()
 	if f.Cell != nil {
@@ -119,9 +123,10 @@ func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error
 	for i, r := range rows {
 		records[i] = WriteRecord{
 			ID: r.ID, UserID: r.UserID, Email: r.Email, Op: ledger.Op(r.Op), State: ledger.State(r.State), Reference: r.Reference, Client: r.Client, ClientID: r.ClientID,
-			Project: r.Project, Task: r.Task, BaseURI: r.BaseUri, Connection: ledger.ConnectionState(r.ConnectionState), Held: r.Held,
+			Project: r.Project, Task: r.Task, BaseURI: r.BaseUri, Connection: ledger.ConnectionState(r.ConnectionState), Held: r.Held, Pause: ledger.Pause{Until: instant(r.PausedUntil), Reason: r.PausedReason},
 			Sendings: int(r.Attempts), NotBefore: r.NotBefore, Reason: r.ErrorReason, Status: int(r.ErrorStatus), Message: r.ErrorMessage,
 			CreatedAt: r.CreatedAt, FinishedAt: deref(r.FinishedAt), RemoteID: derefID(r.RemoteID),
+			ConnectionID: r.ConnectionID, Request: r.RequestID, OperatorNote: r.OperatorNote,
 		}
 		if err := records[i].readEntries(r.Payload, r.RemoteBefore, r.RemoteAfter); err != nil {
 			return nil, fmt.Errorf("read write %d: %w", r.ID, err)
@@ -139,7 +144,7 @@ func (s *Store) Writes(ctx context.Context, f WriteFilter) ([]WriteRecord, error
 		w := at[a.WriteID]
 		w.Attempts = append(w.Attempts, ledger.Attempt{
 			At: a.At, Action: ledger.Action(a.Action), Outcome: ledger.OutcomeKind(a.Outcome), Reason: a.Reason, Status: int(a.Status),
-			RequestID: a.RequestID, Message: a.Message, Latency: time.Duration(a.LatencyMs) * time.Millisecond,
+			RequestID: a.RequestID, Message: a.Message, Latency: time.Duration(a.LatencyMs) * time.Millisecond, JobID: derefID(a.JobID),
 		})
 	}
 	return records, nil

@@ -39,6 +39,23 @@ func (s *statements) take() []pgx.TraceQueryStartData {
 	return taken
 }
 
+// traced is a store over the fixture's database that tells what it asks.
+func (f *fixture) traced(t *testing.T, tracer pgx.QueryTracer) (*db.Store, *pgxpool.Pool) {
+	t.Helper()
+	config := f.pool.Config()
+	config.ConnConfig.Tracer = tracer
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	sealer, err := db.NewSealer(dbtest.SecretKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db.NewStore(pool, sealer), pool
+}
+
 // The ledger of one of ten who have as many writes is read by indexes, whatever
 // it is filtered by; and its plans stay so when it is read again and again.
 func TestLedgerPlans(t *testing.T) {
@@ -64,19 +81,8 @@ func TestLedgerPlans(t *testing.T) {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
-	config := f.pool.Config()
 	asked := &statements{}
-	config.ConnConfig.Tracer = asked
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	sealer, err := db.NewSealer(dbtest.SecretKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := db.NewStore(pool, sealer)
+	store, pool := f.traced(t, asked)
 
 	week := planner.Week{Start: planner.NewDate(2020, 1, 6)}
 	for name, test := range map[string]struct {

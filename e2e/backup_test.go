@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"furrow/db/localpg/testpg"
 	"furrow/harvest/sandbox/sandboxtest"
 )
@@ -91,7 +93,7 @@ func TestBackupAndRestore(t *testing.T) {
 	ida.plan(day, rows[:2], "1:30", "2")
 	ida.push()
 	ida.inStep()
-	before := ida.grid()
+	before, pagesBefore := ida.grid(), ida.pages()
 
 	// While it runs.
 	said, status := runCommand(t, furrow, "backup", file, "--data-dir", here)
@@ -120,15 +122,29 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Errorf("without room: exit status %d, %s", status, said)
 	}
 	onlyFile("after one without room")
+	// Neither does it take the place of an older one in a directory that keeps one.
+	kept := filepath.Join(t.TempDir(), "furrow-20260101T000000Z.backup")
+	if err := os.WriteFile(kept, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	limited = fmt.Sprintf("ulimit -f 8; exec %q backup %q --keep 1 --data-dir %q", furrow, filepath.Dir(kept), here)
+	said, status = runCommand(t, "sh", "-c", limited)
+	names, err := os.ReadDir(filepath.Dir(kept))
+	if status != 1 || err != nil || len(names) != 1 || names[0].Name() != filepath.Base(kept) {
+		t.Errorf("in a directory without room: exit status %d, %s; it holds %v, %v", status, said, names, err)
+	}
 	if now, err := os.ReadFile(file); err != nil || !bytes.Equal(now, content) {
 		t.Errorf("the earlier backup is not what it was: %v", err)
 	}
+
+	saysDoctor(t, furrow, "version ", "--data-dir", here)
 
 	// After the backup, one cell more.
 	ida.plan(day, rows[2:3], "45m")
 	ida.push()
 	ida.inStep()
 	old.stop()
+	saysDoctor(t, furrow, "it does not run", "--data-dir", here)
 
 	refused := func(name, want string, args ...string) {
 		t.Helper()
@@ -175,6 +191,9 @@ func TestBackupAndRestore(t *testing.T) {
 	ida.logIn()
 	if after := ida.grid(); after != before {
 		t.Errorf("the week is another one:\nbefore %s\nafter %s", words(before), words(after))
+	}
+	if diff := cmp.Diff(pagesBefore, ida.pages()); diff != "" {
+		t.Errorf("pages (-before +after):\n%s", diff)
 	}
 	if status := words(ida.get("/week").Find("#sync-status").Text()); !strings.Contains(status, "Nothing is sent until Harvest has been compared with it.") {
 		t.Errorf("the status says %q", status)

@@ -333,10 +333,13 @@ func (e element) focus() element {
 	return e
 }
 
-// write types a text in the place of what an input holds.
+// write types a text in the place of what an input holds. F2 begins to edit a
+// cell of the grid, and does nothing elsewhere.
 func (e element) write(text string) {
 	e.page.tb.Helper()
-	e.focus()
+	e = e.focus()
+	e.page.press(kb.F2)
+	mustCall[any](e, `function() { this.select() }`)
 	e.page.press(text)
 	if text == "" {
 		e.page.press(kb.Delete)

@@ -98,9 +98,9 @@ func TestMainJob(t *testing.T) {
 	// It is unlocked there, and an admin has it tried again.
 	sandbox.Unlock(t, sandboxtest.UserID, locked, locked)
 	p.click("link", "Admin")
-	p.clickOn("button", begins("Needs you"))
-	p.click("button", "Try again now")
-	p.sees("is tried again now.")
+	p.click("link", "Writes")
+	p.clickOn("button", begins("Try again"))
+	p.sees("is tried again")
 	p.click("link", "Audit")
 	p.sees("tried a write again")
 	p.click("link", "Week")

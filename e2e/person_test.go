@@ -45,6 +45,7 @@ type document struct {
 
 	url    *url.URL // after redirects
 	status int
+	proto  string
 	header http.Header
 }
 
@@ -64,7 +65,7 @@ func (p *person) do(method, path string, form url.Values) document {
 	if err != nil {
 		p.tb.Fatalf("%s %s: %v", method, path, err)
 	}
-	return document{Document: parsed, url: resp.Request.URL, status: resp.StatusCode, header: resp.Header}
+	return document{Document: parsed, url: resp.Request.URL, status: resp.StatusCode, proto: resp.Proto, header: resp.Header}
 }
 
 func (p *person) get(path string) document {

@@ -104,6 +104,9 @@ type program struct {
 	log    string // path
 	cmd    *exec.Cmd
 	exited chan error
+
+	// command makes the process; nil: the program as built, with an environment of its own.
+	command func(args ...string) *exec.Cmd
 }
 
 // startProgram starts a program with more arguments, on a free port with a
@@ -145,17 +148,16 @@ func startCommand(tb testing.TB, ready string, args ...string) *program {
 // start starts it and waits until it is ready.
 func (p *program) start() {
 	p.tb.Helper()
-	binary, err := run.binary()
-	if err != nil {
-		p.tb.Fatal(err)
-	}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		p.tb.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(binary, p.args...)
-	cmd.Env = []string{"HOME=" + p.home, "PATH=" + os.Getenv("PATH")}
+	command := p.command
+	if command == nil {
+		command = p.built
+	}
+	cmd := command(p.args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		p.tb.Fatalf("start the program: %v", err)
@@ -177,6 +179,18 @@ func (p *program) start() {
 		}
 		return err
 	})
+}
+
+// built runs the program as it was built for these tests.
+func (p *program) built(args ...string) *exec.Cmd {
+	p.tb.Helper()
+	binary, err := run.binary()
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	cmd := exec.Command(binary, args...)
+	cmd.Env = []string{"HOME=" + p.home, "PATH=" + os.Getenv("PATH")}
+	return cmd
 }
 
 func (p *program) get(path string) (status int, err error) {
@@ -244,9 +258,8 @@ func freeAddress(tb testing.TB) string {
 func waitFor(tb testing.TB, most time.Duration, what string, check func() error) {
 	tb.Helper()
 	deadline := time.Now().Add(most)
-	ticker := time.NewTicker(25 * time.Millisecond)
-	defer ticker.Stop()
-	for {
+	// What takes long is asked for less and less often: asking is work as well.
+	for pause := 10 * time.Millisecond; ; pause = min(pause*3/2, 250*time.Millisecond) {
 		err := check()
 		if err == nil {
 			return
@@ -254,7 +267,7 @@ func waitFor(tb testing.TB, most time.Duration, what string, check func() error)
 		if time.Now().After(deadline) {
 			tb.Fatalf("waited %s for %s: %v", most, what, err)
 		}
-		<-ticker.C
+		<-time.After(pause)
 	}
 }
 

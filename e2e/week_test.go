@@ -76,8 +76,17 @@ func (p *page) answers(r row, day time.Time, answer string) {
 	})
 }
 
-// addRow adds a row to the week by its form.
+// addRow adds a row to the week by the finder.
 func (p *page) addRow(r row) {
+	p.tb.Helper()
+	p.ready()
+	p.find("combobox", is("Find a row")).write(r.String())
+	p.press(kb.Enter)
+	p.cell(r, today(p.tb))
+}
+
+// addRowByForm adds a row to the week without script.
+func (p *page) addRowByForm(r row) {
 	p.tb.Helper()
 	p.choose("Project and task", r.project+" · "+r.task)
 	p.click("button", "Add")

@@ -31,7 +31,7 @@ func TestWithoutScript(t *testing.T) {
 
 	// All cells in one go. What cannot be stored keeps nothing else from it.
 	for _, r := range rows {
-		p.addRow(r)
+		p.addRowByForm(r)
 	}
 	for i, typed := range []string{"1:30", "30", "45m"} {
 		p.cell(rows[i], day).write(typed)

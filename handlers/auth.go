@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
-	"strings"
 	"time"
 
 	"furrow/db"
@@ -18,9 +15,8 @@ import (
 // authHandler lets people in and out.
 type authHandler struct {
 	*site
-	store     *db.Store
-	passwords *passwords
-	proxies   []netip.Prefix
+	store  *db.Store
+	logins *logins
 }
 
 // home leads to where one wants to be: this week, the login page, or the setup
@@ -62,6 +58,7 @@ func (h *authHandler) loginPage(w http.ResponseWriter, r *http.Request, status i
 // loginForm is what was typed to log in.
 type loginForm struct {
 	email, password, next string
+	remember              bool
 }
 
 // login answers a wrong password and an unknown address alike, and in the same
@@ -71,22 +68,31 @@ func (h *authHandler) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	in := loginForm{email: db.NormalEmail(f.Get("email")), password: f.Get("password"), next: localPath(f.Get("next"))}
+	in := loginForm{email: db.NormalEmail(f.Get("email")), password: f.Get("password"), next: localPath(f.Get("next")), remember: f.Has("remember")}
 	again := func(status int, sentence string) error {
-		return h.loginPage(w, r, status, in.next, f.fields(planner.FieldErrors{"": sentence}, "email"))
+		return h.loginPage(w, r, status, in.next, f.fields(planner.FieldErrors{"": sentence}, "email", "remember"))
 	}
-	userID, wait, err := h.verify(r.Context(), in, clientAddress(r, h.proxies))
+	login, wait, err := h.verify(r.Context(), in, deviceOf(r.Context()).Address)
 	switch {
 	case wait > 0:
-		w.Header().Set("Retry-After", seconds(wait))
-		return again(http.StatusTooManyRequests, "That were too many tries. Wait "+waitWords(wait)+", then try again.")
+		return again(http.StatusTooManyRequests, tooManyTries(w, wait))
 	case errors.Is(err, planner.ErrNotFound):
 		return again(http.StatusUnprocessableEntity, "The email address and the password do not fit together.")
 	case err != nil:
 		return err
 	}
-	if err := h.sessions.login(r.Context(), userID); err != nil {
+	remember := in.remember && !login.Role.May(db.RoleViewer)
+	if login.SecondFactor {
+		if err := h.sessions.await(r.Context(), login.UserID, remember); err != nil {
+			return err
+		}
+		return h.redirect(w, r, views.LoginCodeURL(in.next))
+	}
+	if err := h.sessions.login(r.Context(), login.UserID); err != nil {
 		return err
+	}
+	if remember {
+		h.sessions.remember(r.Context())
 	}
 	return h.redirect(w, r, in.next)
 }
@@ -94,32 +100,35 @@ func (h *authHandler) login(w http.ResponseWriter, r *http.Request) error {
 // verify returns who the form logs in. It returns planner.ErrNotFound if the
 // password is not that of the account, or how long to wait if there were too
 // many failures.
-func (h *authHandler) verify(ctx context.Context, in loginForm, address string) (userID int64, wait time.Duration, err error) {
-	wait, err = h.store.BeginLogin(ctx, in.email, address, h.now())
+func (h *authHandler) verify(ctx context.Context, in loginForm, address string) (login db.Login, wait time.Duration, err error) {
+	wait, err = h.logins.begin(ctx, in.email, address)
 	if err != nil || wait > 0 {
-		return 0, wait, err
+		return login, wait, err
 	}
-	userID, hash, err := h.store.LoginByEmail(ctx, in.email)
+	login, err = h.store.LoginByEmail(ctx, in.email)
 	if err != nil && !errors.Is(err, planner.ErrNotFound) {
-		return 0, 0, err
+		return login, 0, err
 	}
-	fits, outdated, err := h.passwords.check(ctx, in.password, hash)
+	fits, outdated, err := h.logins.passwords.check(ctx, in.password, login.PasswordHash)
 	if err != nil {
-		return 0, 0, err
+		return login, 0, err
 	}
 	if !fits {
-		return 0, 0, fmt.Errorf("log in: %w", planner.ErrNotFound)
+		return login, 0, fmt.Errorf("log in: %w", planner.ErrNotFound)
 	}
 	if outdated {
-		newHash, err := h.passwords.hash(ctx, in.password)
+		newHash, err := h.logins.passwords.hash(ctx, in.password)
 		if err != nil {
-			return 0, 0, err
+			return login, 0, err
 		}
-		if err := h.store.Rehash(ctx, userID, hash, newHash); err != nil {
-			return 0, 0, err
+		if err := h.store.Rehash(ctx, login.UserID, login.PasswordHash, newHash); err != nil {
+			return login, 0, err
 		}
 	}
-	return userID, 0, h.store.LoginSucceeded(ctx, in.email, address)
+	if login.SecondFactor {
+		return login, 0, h.store.PasswordFits(ctx, in.email, address)
+	}
+	return login, 0, h.store.LoginSucceeded(ctx, in.email, address)
 }
 
 func (h *authHandler) logout(w http.ResponseWriter, r *http.Request) error {
@@ -139,42 +148,4 @@ func waitWords(d time.Duration) string {
 		return fmt.Sprintf("%d seconds", n)
 	}
 	return fmt.Sprintf("%d minutes", int((d+time.Minute-1)/time.Minute))
-}
-
-// clientAddress is the network address that a request came from, for counting:
-// an IPv4 address, or the /64 network of an IPv6 one, which is what a single
-// customer has. What proxies say is believed only of trusted ones.
-func clientAddress(r *http.Request, proxies []netip.Prefix) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for len(forwarded) > 0 && trusted(address, proxies) {
-		last := strings.TrimSpace(forwarded[len(forwarded)-1])
-		forwarded = forwarded[:len(forwarded)-1]
-		before, err := netip.ParseAddr(last)
-		if err != nil {
-			break
-		}
-		address = before
-	}
-	address = address.Unmap().WithZone("")
-	if address.Is6() {
-		return netip.PrefixFrom(address, 64).Masked().String()
-	}
-	return address.String()
-}
-
-func trusted(address netip.Addr, proxies []netip.Prefix) bool {
-	for _, prefix := range proxies {
-		if prefix.Contains(address.Unmap().WithZone("")) {
-			return true
-		}
-	}
-	return false
 }

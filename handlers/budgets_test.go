@@ -25,7 +25,6 @@ func TestHarvestAges(t *testing.T) {
 	stand.SetOutage(t, sandbox.Outage503)
 	stand.ForgetRequests(t)
 
-	squeezed := func(text string) string { return strings.Join(strings.Fields(text), "") }
 	// shows looks for words, and tells their absence by a leading "!".
 	shows := func(step string, want map[string][]string) {
 		t.Helper()

@@ -43,23 +43,27 @@ func refuse(typed string, err error) refusedCell {
 
 // typedCells are the inputs of the grid that came with a form.
 type typedCells struct {
-	planned map[ledger.CellID]planner.Minutes
-	text    map[ledger.CellID]string
-	refused map[ledger.CellID]refusedCell
-	version int64 // of the plan that the form was based on
+	planned    map[planner.CellID]planner.Minutes
+	text       map[planner.CellID]string
+	refused    map[planner.CellID]refusedCell
+	version    int64  // of the plan that the form was based on
+	mutationID string // one per submitted form
 }
 
 // readCells reads the inputs of the grid. Names that no cell has are left to
 // others; of several values of one name the last one counts.
 func readCells(f form, week planner.Week) (typedCells, error) {
 	t := typedCells{
-		planned: map[ledger.CellID]planner.Minutes{}, text: map[ledger.CellID]string{}, refused: map[ledger.CellID]refusedCell{},
+		planned: map[planner.CellID]planner.Minutes{}, text: map[planner.CellID]string{}, refused: map[planner.CellID]refusedCell{},
 	}
 	version, err := strconv.ParseInt(f.Get("version"), 10, 64)
 	if err != nil {
 		return t, errMalformed
 	}
 	t.version = version
+	if t.mutationID, err = mutationID(f); err != nil {
+		return t, err
+	}
 	for name, values := range f.Values {
 		key, day, ok := views.ParseCellField(name)
 		if !ok {
@@ -69,7 +73,7 @@ func readCells(f form, week planner.Week) (typedCells, error) {
 		if err != nil {
 			return t, err
 		}
-		id := ledger.CellID{RowID: row, Date: week.Day(day)}
+		id := planner.CellID{RowID: row, Date: week.Day(day)}
 		text := strings.TrimSpace(values[len(values)-1])
 		t.text[id] = text
 		minutes, err := planner.ParseDuration(text)
@@ -94,53 +98,59 @@ func (h *weekHandler) saveCells(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.storeCells(r.Context(), user, week, &typed); err != nil {
+	changed, err := h.storeCells(r.Context(), user, week, &typed)
+	if err != nil {
 		return err
 	}
 	if !wantsFragment(r) && len(typed.refused) == 0 {
 		return h.redirect(w, r, views.WeekPath(week))
 	}
-	return h.answerCells(w, r, week, typed)
+	return h.answerCells(w, r, week, typed, changed)
 }
 
-// storeCells stores each typed cell that differs from what the form showed.
-func (h *weekHandler) storeCells(ctx context.Context, user db.User, week planner.Week, typed *typedCells) error {
-	mutation := rand.Text()
-	format := user.Profile.DurationFormat
-	conflicts := map[ledger.CellID]refusedCell{}
-	err := h.store.InMutation(ctx, func(tx *db.Tx) error {
-		clear(conflicts) // the transaction may be run again
-		var shown map[ledger.CellID]planner.Minutes
-		// In order: two forms that lock the same rows in turn wait for each other.
-		for _, id := range slices.SortedFunc(maps.Keys(typed.planned), ledger.CellID.Compare) {
-			minutes := typed.planned[id]
-			_, err := tx.EditCell(ctx, user.ID, db.CellEdit{Cell: id, Planned: &minutes, MutationID: mutation, Seen: typed.version})
-			if !errors.Is(err, planner.ErrConflict) {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			if shown == nil {
-				if shown, err = tx.CellsAt(ctx, user.ID, week, typed.version); err != nil {
-					return err
-				}
-			}
-			if was, changed := shown[id]; changed && sameText(format, was, minutes) {
-				continue // this form did not touch it; another one did
-			}
-			now, err := tx.CellNow(ctx, user.ID, id)
-			if err != nil {
-				return err
-			}
-			conflicts[id] = conflictOf(format, typed.text[id], minutes, now.Planned)
-		}
-		return nil
-	})
-	for id, cell := range conflicts {
-		typed.refused[id] = cell
+// storeCells stores each typed cell that differs from what the form showed, as
+// one change.
+func (h *weekHandler) storeCells(ctx context.Context, user db.User, week planner.Week, typed *typedCells) (db.Changed, error) {
+	change := db.PlanChange{Kind: planner.ChangeEdit, MutationID: typed.mutationID, Seen: typed.version, Partly: true, KeepIn: &week}
+	if len(typed.planned) > 1 {
+		change.Kind = planner.ChangePaste
 	}
-	return err
+	for _, id := range slices.SortedFunc(maps.Keys(typed.planned), planner.CellID.Compare) {
+		change.Cells = append(change.Cells, planner.Edit{Cell: id, To: planner.Cell{Planned: typed.planned[id]}, KeepNote: true})
+	}
+	var changed db.Changed
+	conflicts := map[planner.CellID]refusedCell{}
+	err := h.store.InMutation(ctx, func(tx *db.Tx) (err error) {
+		clear(conflicts) // the transaction may be run again
+		if changed, err = tx.ChangePlan(ctx, user.ID, change); err != nil || len(changed.Conflicts) == 0 {
+			return err
+		}
+		return h.askAbout(ctx, tx, user, week, typed, changed.Conflicts, conflicts)
+	})
+	maps.Copy(typed.refused, conflicts)
+	return changed, err
+}
+
+// askAbout asks about cells that were changed since the form was shown, unless
+// the form only says what it was shown.
+func (h *weekHandler) askAbout(ctx context.Context, tx *db.Tx, user db.User, week planner.Week, typed *typedCells, conflicts []planner.CellID, ask map[planner.CellID]refusedCell) error {
+	format := user.Profile.DurationFormat
+	shown, err := tx.CellsAt(ctx, user.ID, week, typed.version)
+	if err != nil {
+		return err
+	}
+	now, err := tx.CellsNow(ctx, user.ID, conflicts)
+	if err != nil {
+		return err
+	}
+	for i, id := range conflicts {
+		minutes := typed.planned[id]
+		if was, changed := shown[id]; changed && sameText(format, was, minutes) {
+			continue // this form did not touch it; another one did
+		}
+		ask[id] = conflictOf(format, typed.text[id], minutes, now[i].Planned)
+	}
+	return nil
 }
 
 // sameText reports whether two durations read the same, which is how a form
@@ -165,7 +175,7 @@ func conflictOf(format planner.DurationFormat, text string, mine, theirs planner
 func exactly(m planner.Minutes) string { return strconv.Itoa(int(m)) + "m" }
 
 // answerCells shows the week as it now is, with what was refused as typed.
-func (h *weekHandler) answerCells(w http.ResponseWriter, r *http.Request, week planner.Week, typed typedCells) error {
+func (h *weekHandler) answerCells(w http.ResponseWriter, r *http.Request, week planner.Week, typed typedCells, changed db.Changed) error {
 	user := currentUser(r)
 	status := http.StatusOK
 	if len(typed.refused) > 0 {
@@ -178,7 +188,9 @@ func (h *weekHandler) answerCells(w http.ResponseWriter, r *http.Request, week p
 		}
 		b := h.builder(user, plan)
 		b.typed = typed.refused
-		return h.render(w, r, status, b.change(typed).View())
+		change := b.change(typed)
+		change.Toast = b.toast(changed)
+		return h.render(w, r, status, change.View())
 	}
 	plan, assignments, err := h.store.WeekPage(r.Context(), user.ID, week)
 	if err != nil {
@@ -191,18 +203,21 @@ func (h *weekHandler) answerCells(w http.ResponseWriter, r *http.Request, week p
 
 // change holds the rows that a form touched, and the totals.
 func (b *weekBuilder) change(typed typedCells) views.WeekChange {
-	touched := map[string]bool{}
+	touched, projects, days := map[string]bool{}, map[int64]bool{}, map[int]bool{}
 	for id := range typed.text {
-		touched[rowKey(id.RowID)] = true
+		touched[rowKey(id.RowID)], projects[id.ProjectID], days[int(id.Date-b.plan.Week.Start)] = true, true, true
 	}
 	g := b.grid()
-	change := views.WeekChange{}
+	change := views.WeekChange{Days: slices.Sorted(maps.Keys(days))}
 	for _, client := range g.Clients {
 		rows := client.Rows
 		client.Rows = nil
 		for _, row := range rows {
-			if touched[row.Key] {
+			switch {
+			case touched[row.Key]:
 				client.Rows = append(client.Rows, row)
+			case row.Budget != nil && projects[row.ProjectID]:
+				change.Marked = append(change.Marked, row)
 			}
 		}
 		if len(client.Rows) > 0 {
@@ -215,7 +230,7 @@ func (b *weekBuilder) change(typed typedCells) views.WeekChange {
 }
 
 // cellOf reads which cell an address names.
-func cellOf(r *http.Request, week planner.Week) (id ledger.CellID, day int, err error) {
+func cellOf(r *http.Request, week planner.Week) (id planner.CellID, day int, err error) {
 	row, err := parseRowKey(r.PathValue("row"), "-")
 	if err != nil {
 		return id, 0, err
@@ -224,7 +239,7 @@ func cellOf(r *http.Request, week planner.Week) (id ledger.CellID, day int, err 
 	if err != nil || day < 0 || day >= planner.DaysInWeek {
 		return id, 0, planner.ErrNotFound
 	}
-	return ledger.CellID{RowID: row, Date: week.Day(day)}, day, nil
+	return planner.CellID{RowID: row, Date: week.Day(day)}, day, nil
 }
 
 func (h *weekHandler) showCell(w http.ResponseWriter, r *http.Request) error {
@@ -253,6 +268,7 @@ func (h *weekHandler) cellPage(w http.ResponseWriter, r *http.Request, status in
 	b := h.builder(user, plan)
 	form := views.CellForm{Week: week, Day: day, Row: b.row(row), Format: plan.Profile.DurationFormat, Version: plan.Version, Fields: fields, MutationID: rand.Text()}
 	form.Row.Cells[day].Choices = choices
+	form.Move = moveForm(plan, id, form.Row.Key)
 	form.Choice = choiceForm(views.CellChoicePath(week, form.Row.Key, day), plan, id)
 	if form.Entries, err = h.cellEntries(r, plan, id); err != nil {
 		return err
@@ -279,7 +295,7 @@ func (h *weekHandler) cellPage(w http.ResponseWriter, r *http.Request, status in
 
 // rowOf is a row of the week, or an empty one: a row whose last cell was just
 // cleared has a history that can be put back.
-func (h *weekHandler) rowOf(r *http.Request, plan ledger.WeekPlan, id ledger.RowID) (*ledger.Row, error) {
+func (h *weekHandler) rowOf(r *http.Request, plan ledger.WeekPlan, id planner.RowID) (*ledger.Row, error) {
 	for i := range plan.Rows {
 		if plan.Rows[i].ID == id {
 			return &plan.Rows[i], nil
@@ -292,7 +308,7 @@ func (h *weekHandler) rowOf(r *http.Request, plan ledger.WeekPlan, id ledger.Row
 	return &ledger.Row{ID: id, Client: name.Client, ClientID: name.ClientID, Project: name.Project, Task: name.Task}, nil
 }
 
-func (h *weekHandler) cellEntries(r *http.Request, plan ledger.WeekPlan, id ledger.CellID) ([]views.CellEntry, error) {
+func (h *weekHandler) cellEntries(r *http.Request, plan ledger.WeekPlan, id planner.CellID) ([]views.CellEntry, error) {
 	entries, err := h.store.CellEntries(r.Context(), currentUser(r).ID, id)
 	if err != nil {
 		return nil, err
@@ -307,7 +323,7 @@ func (h *weekHandler) cellEntries(r *http.Request, plan ledger.WeekPlan, id ledg
 	return shown, nil
 }
 
-func (h *weekHandler) cellHistory(r *http.Request, b *weekBuilder, id ledger.CellID) ([]views.PlanChange, error) {
+func (h *weekHandler) cellHistory(r *http.Request, b *weekBuilder, id planner.CellID) ([]views.PlanChange, error) {
 	events, err := h.store.CellHistory(r.Context(), currentUser(r).ID, id)
 	if err != nil {
 		return nil, err
@@ -336,20 +352,38 @@ func (b *weekBuilder) amount(m planner.Minutes) string {
 }
 
 // changeWord says why a plan was changed.
-func changeWord(kind db.EventKind) string {
+func changeWord(kind planner.ChangeKind) string {
 	switch kind {
-	case db.EventTake:
+	case planner.ChangeTake:
 		return "taken from Harvest"
-	case db.EventAdopt:
+	case planner.ChangeAdopt:
 		return "adopted from Harvest"
-	case db.EventMove:
+	case planner.ChangeSettle:
 		return "moved here"
+	case planner.ChangeMove:
+		return "moved"
+	case planner.ChangeCopy:
+		return "copied"
+	case planner.ChangeSplit:
+		return "split"
+	case planner.ChangeRemove:
+		return "removed with its row"
+	case planner.ChangeCopyWeek:
+		return "copied from a week"
+	case planner.ChangeTemplate:
+		return "from a template"
+	case planner.ChangeRecurring:
+		return "repeated every week"
+	case planner.ChangeCarryOver:
+		return "carried over"
+	case planner.ChangeSpread:
+		return "spread over the week"
 	default:
 		return "edited"
 	}
 }
 
-func (h *weekHandler) cellWrites(r *http.Request, b *weekBuilder, id ledger.CellID) ([]views.WriteBrief, error) {
+func (h *weekHandler) cellWrites(r *http.Request, b *weekBuilder, id planner.CellID) ([]views.WriteBrief, error) {
 	writes, err := h.store.Writes(r.Context(), db.WriteFilter{UserID: currentUser(r).ID, Cell: &id})
 	if err != nil {
 		return nil, err
@@ -377,9 +411,11 @@ func (h *weekHandler) saveCell(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	edit.KeepIn = &week
+	var changed db.Changed
 	if len(errs) == 0 {
-		err = h.store.InMutation(r.Context(), func(tx *db.Tx) error {
-			_, err := tx.EditCell(r.Context(), user.ID, edit)
+		err = h.store.InMutation(r.Context(), func(tx *db.Tx) (err error) {
+			changed, err = tx.ChangePlan(r.Context(), user.ID, edit)
 			return err
 		})
 		if errors.Is(err, planner.ErrConflict) {
@@ -395,15 +431,19 @@ func (h *weekHandler) saveCell(w http.ResponseWriter, r *http.Request) error {
 	if !wantsFragment(r) {
 		return h.redirect(w, r, views.DayPath(week, week.Day(day)))
 	}
-	return h.answerCells(w, r, week, typedCells{text: map[ledger.CellID]string{id: ""}})
+	return h.answerCells(w, r, week, typedCells{text: map[planner.CellID]string{id: ""}}, changed)
 }
 
 // readCell reads the form of one cell. choices are the answers to a question
 // about its duration.
-func readCell(f form, id ledger.CellID) (edit db.CellEdit, errs planner.FieldErrors, choices []views.Choice, err error) {
+func readCell(f form, id planner.CellID) (edit db.PlanChange, errs planner.FieldErrors, choices []views.Choice, err error) {
 	version, err := strconv.ParseInt(f.Get("version"), 10, 64)
 	if err != nil {
 		return edit, nil, nil, errMalformed
+	}
+	mutation, err := mutationID(f)
+	if err != nil {
+		return edit, nil, nil, err
 	}
 	errs = planner.FieldErrors{}
 	planned := f.Values["planned"] // an answered question comes after the input
@@ -418,8 +458,17 @@ func readCell(f form, id ledger.CellID) (edit db.CellEdit, errs planner.FieldErr
 	}
 	// Browsers send line ends as CRLF, whatever was typed or shown.
 	note := strings.TrimSpace(strings.ReplaceAll(f.Get("note"), "\r\n", "\n"))
-	if n := utf8.RuneCountInString(note); n > db.MaxNote {
-		errs["note"] = "The note has " + strconv.Itoa(n) + " characters. Harvest is sent at most " + strconv.Itoa(db.MaxNote) + "."
+	checkNote(errs, note)
+	edit = db.PlanChange{
+		Kind: planner.ChangeEdit, MutationID: mutation, Seen: version,
+		Cells: []planner.Edit{{Cell: id, To: planner.Cell{Planned: minutes, Note: note}}},
 	}
-	return db.CellEdit{Cell: id, Planned: &minutes, Note: &note, MutationID: rand.Text(), Seen: version}, errs, choices, nil
+	return edit, errs, choices, nil
+}
+
+// checkNote refuses a note that is too long.
+func checkNote(errs planner.FieldErrors, note string) {
+	if n := utf8.RuneCountInString(note); n > planner.MaxNote {
+		errs["note"] = "The note has " + strconv.Itoa(n) + " characters. Harvest is sent at most " + strconv.Itoa(planner.MaxNote) + "."
+	}
 }

@@ -135,7 +135,7 @@ func (h *weekHandler) runOfCheck(r *http.Request, week planner.Week) (run ledger
 }
 
 // checkLine names the cell that something is said about.
-func (h *weekHandler) checkLine(r *http.Request, b *weekBuilder, id ledger.CellID) (views.CheckLine, error) {
+func (h *weekHandler) checkLine(r *http.Request, b *weekBuilder, id planner.CellID) (views.CheckLine, error) {
 	row, err := h.rowOf(r, b.plan, id.RowID)
 	if err != nil {
 		return views.CheckLine{}, err
@@ -224,8 +224,8 @@ func (h *weekHandler) unsentLine(r *http.Request, b *weekBuilder, s *ledger.Sent
 	w := s.Write
 	line.Write, line.State = w.ID, w.State
 	line.Text = writeSentence(w.State, w.Reason, w.Status, w.Message, b.nextTry(w.NextTry))
-	if held := heldSentence(w.State); held != "" && b.held() {
-		line.Text = held
+	if stopped := b.stopped(w.State); stopped != "" {
+		line.Text = stopped
 	}
 	return line, err
 }

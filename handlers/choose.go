@@ -19,7 +19,7 @@ import (
 const movedOn = "Things changed since this page was shown, so nothing was done. This is how they stand now."
 
 // choiceForm is what a form about a cell comes with.
-func choiceForm(action string, plan ledger.WeekPlan, id ledger.CellID) views.ChoiceForm {
+func choiceForm(action string, plan ledger.WeekPlan, id planner.CellID) views.ChoiceForm {
 	return views.ChoiceForm{Action: action, Version: plan.Version, Theirs: theirsOf(plan.Cell(id)), MutationID: rand.Text()}
 }
 
@@ -66,11 +66,13 @@ func (h *weekHandler) chooseCell(w http.ResponseWriter, r *http.Request) error {
 
 // choose does what was chosen about a cell, and says what that was.
 // [planner.ErrConflict]: the form was based on something else.
-func (h *weekHandler) choose(ctx context.Context, user db.User, week planner.Week, id ledger.CellID, f form) (said string, err error) {
-	version, err := strconv.ParseInt(f.Get("version"), 10, 64)
-	c := db.Choice{Cell: id, MutationID: f.Get("mutation_id"), Seen: version}
-	if err != nil || len(c.MutationID) < 8 || len(c.MutationID) > 64 {
+func (h *weekHandler) choose(ctx context.Context, user db.User, week planner.Week, id planner.CellID, f form) (said string, err error) {
+	c := db.Choice{Cell: id}
+	if c.Seen, err = strconv.ParseInt(f.Get("version"), 10, 64); err != nil {
 		return "", errMalformed
+	}
+	if c.MutationID, err = mutationID(f); err != nil {
+		return "", err
 	}
 	err = h.store.InMutation(ctx, func(tx *db.Tx) error {
 		if f.Get("choice") == views.AnswerRestore {
@@ -144,7 +146,7 @@ func (h *weekHandler) putBack(ctx context.Context, tx *db.Tx, user db.User, c db
 		return err
 	}
 	_, err = tx.EditCell(ctx, user.ID, db.CellEdit{
-		Cell: c.Cell, Planned: &before.Planned, Note: &before.Note, MutationID: c.MutationID, Seen: c.Seen,
+		Cell: c.Cell, Planned: before.Planned, Note: &before.Note, MutationID: c.MutationID, Seen: c.Seen,
 	})
 	return err
 }

@@ -24,6 +24,7 @@ var (
 	errCrossOrigin = errors.New("request of another site")
 	errMethod      = errors.New("method not allowed")
 	errMalformed   = errors.New("malformed request")
+	errNotEnrolled = errors.New("a second factor is required")
 	errBusy        = errors.New("too much at once")
 )
 
@@ -72,7 +73,7 @@ func tableProblem(r *http.Request, err error) problem {
 	switch {
 	case errors.As(err, &tooLarge):
 		return problem{status: http.StatusRequestEntityTooLarge, title: "Too much at once",
-			sentence: "That was more than 1 MB, so nothing of it was saved. Send it in smaller parts."}
+			sentence: "That was more than " + sizeWords(tooLarge.Limit) + ", so nothing of it was saved. Send it in smaller parts."}
 	case errors.Is(err, errMalformed):
 		return problem{status: http.StatusBadRequest, title: "Not understood",
 			sentence: "The form arrived damaged, so nothing was saved. Go back and send it again."}
@@ -84,6 +85,9 @@ func tableProblem(r *http.Request, err error) problem {
 			sentence: "This address does not take that kind of request. Nothing was changed."}
 	case errors.Is(err, errLoggedOut):
 		return loggedOutProblem(r)
+	case errors.Is(err, errNotEnrolled):
+		return problem{status: http.StatusForbidden, title: "A second factor first",
+			sentence: "This Furrow asks everybody in your place for a second factor to log in with. Set it up first; nothing was done."}
 	case errors.Is(err, errBadToken):
 		return problem{status: http.StatusUnauthorized, title: "Token not valid",
 			sentence: "This API token is not valid. Make a new one in the settings."}
@@ -105,6 +109,14 @@ func tableProblem(r *http.Request, err error) problem {
 	default:
 		return unknownProblem()
 	}
+}
+
+// sizeWords tells a limit in bytes.
+func sizeWords(limit int64) string {
+	if limit < 1<<20 {
+		return strconv.FormatInt(limit>>10, 10) + " kB"
+	}
+	return strconv.FormatInt(limit>>20, 10) + " MB"
 }
 
 func loggedOutProblem(r *http.Request) problem {
@@ -163,7 +175,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	known := requestOf(r)
-	s.log.Log(r.Context(), level, "request failed", "error", err.Error(), "status", p.status, "route", known.pattern, "request", known.id)
+	s.log.Log(r.Context(), level, "request failed", "error", err.Error(), "status", p.status, "route", known.pattern)
 	s.answer(w, r, p)
 }
 
@@ -195,7 +207,7 @@ func (s *site) answer(w http.ResponseWriter, r *http.Request, p problem) {
 	defer s.release(buffer)
 	// A context of its own: the request's may be what is over.
 	if err := c.Render(context.WithoutCancel(r.Context()), buffer); err != nil {
-		s.log.ErrorContext(r.Context(), "render an error", "error", err.Error(), "request", requestOf(r).id)
+		s.log.ErrorContext(r.Context(), "render an error", "error", err.Error())
 		s.write(w, r, p.status, "text/plain; charset=utf-8", []byte(p.sentence))
 		return
 	}

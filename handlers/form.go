@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,11 +37,7 @@ func (f form) fields(errs planner.FieldErrors, names ...string) views.Fields {
 // for all fields.
 func readForm(r *http.Request) (form, error) {
 	if err := r.ParseForm(); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return form{}, err
-		}
-		return form{}, fmt.Errorf("%w: %w", errMalformed, err)
+		return form{}, unreadable(err)
 	}
 	for _, values := range r.PostForm {
 		for _, value := range values {
@@ -52,11 +49,33 @@ func readForm(r *http.Request) (form, error) {
 	return form{r.PostForm}, nil
 }
 
+// unreadable tells what is too large from what is damaged.
+func unreadable(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errMalformed, err)
+}
+
 // pathID reads an id from the path. What is no id at all is not found either.
 func pathID(r *http.Request, name string) (int64, error) {
 	id, err := strconv.ParseInt(r.PathValue(name), 10, 64)
 	if err != nil || id <= 0 {
 		return 0, fmt.Errorf("%s in the path: %w", name, planner.ErrNotFound)
+	}
+	return id, nil
+}
+
+// mutationID reads the id under which a form is stored, so that it is stored
+// once however often it is sent. A form without one is taken to be sent once.
+func mutationID(f form) (string, error) {
+	if !f.Has("mutation_id") {
+		return rand.Text(), nil
+	}
+	id := f.Get("mutation_id")
+	if len(id) < 8 || len(id) > 64 {
+		return "", errMalformed
 	}
 	return id, nil
 }

@@ -62,6 +62,10 @@ type Deps struct {
 	// SetupToken must be shown to make the first account; empty: not needed,
 	// because only this machine can reach the program.
 	SetupToken string
+	// Mail reports whether mails are sent at all.
+	Mail bool
+	// RequireTOTP says who must log in with a code; empty: nobody.
+	RequireTOTP Require
 	// TrustedProxies may tell the client's address in X-Forwarded-For.
 	TrustedProxies []netip.Prefix
 	Now            func() time.Time
@@ -70,13 +74,21 @@ type Deps struct {
 	// queue runs.
 	Ready func(ctx context.Context) error
 	Role  Role // empty: RoleAll
+	// Version of the program, as admins see it.
+	Version string
+	// Observe is told of each request: its route, "GET /weeks/{week}", or empty for
+	// none, the status and the time it took. nil: nobody is. It must be quick.
+	Observe func(route string, status int, took time.Duration)
 }
 
 // The limits of one request.
 const (
-	maxBody        = 1 << 20 // bytes of a request
+	maxBody        = 1 << 20   // bytes of a request
+	maxStranger    = 128 << 10 // bytes of one by somebody who is not logged in
 	maxHeader      = 16 << 10
 	requestTimeout = 10 * time.Second // for a handler, the database included
+	// Forms of people who are not logged in that are read at once, however slowly they send them.
+	strangersAtOnce = 100
 )
 
 // NewServer returns a server for handler that slow or greedy clients cannot
@@ -89,6 +101,7 @@ func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         newSilentConns(maxSilent).changed,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"furrow/db"
 	"furrow/db/dbtest"
 	"furrow/jobs"
+	"furrow/ledger"
 	"furrow/views"
 )
 
@@ -55,6 +56,7 @@ type testBundle struct {
 	log     *lockedBuffer
 	clock   *atomic.Int64 // seconds that the clock is ahead
 	queries *atomic.Int64
+	asked   atomic.Pointer[asked] // what the queries are noted in, if anything
 }
 
 // setup starts the program; change adjusts what it is made from.
@@ -65,7 +67,7 @@ func setup(t *testing.T, change ...func(*Deps)) *testBundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.ConnConfig.Tracer = countingTracer{b.queries}
+	config.ConnConfig.Tracer = countingTracer{b.queries, &b.asked}
 	b.pool, err = pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +78,7 @@ func setup(t *testing.T, change ...func(*Deps)) *testBundle {
 		t.Fatal(err)
 	}
 	b.store = db.NewStore(b.pool, sealer)
-	log := slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := slog.New(ledger.TracedLog(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	b.queue, err = jobs.New(b.pool, nil, log)
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +129,11 @@ func (b *testBundle) user(email string, admin bool) int64 {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	id, err := b.store.CreateUser(b.t.Context(), email, hash, admin)
+	role := db.RoleUser
+	if admin {
+		role = db.RoleAdmin
+	}
+	id, err := b.store.CreateUser(b.t.Context(), email, hash, role)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -318,10 +324,16 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-type countingTracer struct{ n *atomic.Int64 }
+type countingTracer struct {
+	n     *atomic.Int64
+	asked *atomic.Pointer[asked]
+}
 
-func (c countingTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+func (c countingTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	c.n.Add(1)
+	if asked := c.asked.Load(); asked != nil {
+		asked.note(data)
+	}
 	return ctx
 }
 

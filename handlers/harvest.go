@@ -113,7 +113,7 @@ func (h *harvestHandler) create(w http.ResponseWriter, r *http.Request) error {
 	}
 	account, err := h.verify(r.Context(), form.token, accountID)
 	if errs := connectProblem(err, accountID); errs != nil {
-		h.log.InfoContext(r.Context(), "connecting refused", "error", err.Error(), "request", requestOf(r).id)
+		h.log.InfoContext(r.Context(), "connecting refused", "error", err.Error())
 		return refuse(http.StatusUnprocessableEntity, errs)
 	}
 	if err != nil {
@@ -266,6 +266,9 @@ func connectionOf(c ledger.Connection, user db.User, now time.Time) *views.Conne
 	case ledger.Disconnected:
 		shown.Broken = sentences("You disconnected Furrow from Harvest.", changesSafe(c.Unfinished), "Connect the same account again to go on.")
 	}
+	if c.State == ledger.Connected {
+		shown.Paused = pausedSentence(c.Pause, func(t time.Time) views.Moment { return views.MomentAt(t, now, zone, clock) })
+	}
 	if shown.Broken != "" {
 		shown.Waiting = 0 // said already
 	}
@@ -279,7 +282,11 @@ func budgetsOf(c ledger.Connection, list []db.Budget, user db.User, asOf views.M
 		b := &list[i]
 		figure := func(a ledger.Amount) string {
 			if b.BudgetBy.InMoney() {
-				return planner.Money(string(a), b.Currency)
+				m, ok := planner.ParseMoney(string(a), b.Currency)
+				if !ok {
+					return ""
+				}
+				return m.String()
 			}
 			hours, ok := planner.HoursOf(string(a))
 			if !ok {

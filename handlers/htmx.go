@@ -6,6 +6,7 @@ import "net/http"
 const (
 	hxRequest     = "HX-Request"      // in: "true" for every request by htmx
 	hxRequestType = "HX-Request-Type" // in: "full" if the whole page is replaced, else "partial"
+	hxTarget      = "HX-Target"       // in: what the answer goes into, "section#cell"
 	hxRedirect    = "HX-Redirect"     // out: load this address as a page
 	hxRetarget    = "HX-Retarget"     // out: swap into this instead
 	hxReswap      = "HX-Reswap"       // out: swap like this instead

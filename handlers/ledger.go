@@ -174,8 +174,7 @@ func (h *ledgerHandler) listOf(r *http.Request) (views.LedgerList, []db.WriteCli
 	return list, clients, nil
 }
 
-// show is one write. Admins may look at anybody's, as the list of all links to
-// it; what they can do there is what they can do in that list.
+// show is one write.
 func (h *ledgerHandler) show(w http.ResponseWriter, r *http.Request) error {
 	live, err := h.liveWrite(r)
 	if err != nil {
@@ -202,21 +201,13 @@ func (h *ledgerHandler) liveWrite(r *http.Request) (views.WriteLive, error) {
 		return views.WriteLive{}, err
 	}
 	user := currentUser(r)
-	owner := user.ID
-	if user.IsAdmin {
-		owner = 0
-	}
-	record, err := h.store.Write(r.Context(), owner, id)
+	record, err := h.store.Write(r.Context(), user.ID, id)
 	if err != nil {
 		return views.WriteLive{}, err
 	}
 	live := views.WriteLive{Write: newTeller(user.Profile, h.now()).write(&record)}
-	if record.UserID == user.ID {
-		date := record.Entry.SpentDate
-		live.Write.WeekURL = views.DayPath(planner.WeekOf(date, user.Profile.WeekStart), date)
-	} else {
-		live.Write.Owner, live.Write.CanDrop = record.Email, false
-	}
+	date := record.Entry.SpentDate
+	live.Write.WeekURL = views.DayPath(planner.WeekOf(date, user.Profile.WeekStart), date)
 	if moves(&record) {
 		live.Poll = views.WriteLivePath(id)
 	}

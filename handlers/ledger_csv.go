@@ -48,7 +48,7 @@ func (h *ledgerHandler) export(w http.ResponseWriter, r *http.Request) error {
 	}
 	out.Flush()
 	if err = errors.Join(err, out.Error()); err != nil {
-		h.log.WarnContext(ctx, "export broke off", "error", err.Error(), "user", user.ID, "request", requestOf(r).id)
+		h.log.WarnContext(ctx, "export broke off", "error", err.Error(), "user", user.ID)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
@@ -56,13 +56,21 @@ func (h *ledgerHandler) export(w http.ResponseWriter, r *http.Request) error {
 
 // nextBatch reads on, and gives the client time for what is written meanwhile.
 func (h *ledgerHandler) nextBatch(ctx context.Context, w http.ResponseWriter, chosen db.WriteFilter) ([]db.WriteRecord, error) {
-	err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * requestTimeout))
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := extendDeadline(w); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	return h.store.Writes(ctx, chosen)
+}
+
+// extendDeadline gives the client the time of two requests more.
+func extendDeadline(w http.ResponseWriter) error {
+	err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * requestTimeout))
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
 }
 
 func (to teller) writeBatch(out *csv.Writer, batch []db.WriteRecord) error {
@@ -98,7 +106,7 @@ func (to teller) csvRow(w *db.WriteRecord) []string {
 		shown.StateWord(), sentences(shown.Why, harvestSaid(shown.Message)), strconv.Itoa(shown.Attempts), to.csvTime(w.FinishedAt), entryID, w.Reference,
 	}
 	for i, cell := range row {
-		row[i] = harmless(cell)
+		row[i] = db.HarmlessCell(cell)
 	}
 	return row
 }
@@ -109,13 +117,4 @@ func (to teller) csvTime(t time.Time) string {
 		return ""
 	}
 	return t.In(to.zone).Format(time.RFC3339)
-}
-
-// harmless puts an apostrophe before text that a spreadsheet would take for a
-// formula.
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }

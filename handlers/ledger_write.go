@@ -59,8 +59,11 @@ func (to teller) write(w *db.WriteRecord) views.Write {
 	if w.State == ledger.Superseded {
 		shown.Why = overtakenSentence(w.Op)
 	}
-	if held := heldSentence(w.State); held != "" && w.Held {
-		shown.Why = held
+	if w.State == ledger.Dropped && w.OperatorNote != "" {
+		shown.Why = droppedByOperator(w.OperatorNote)
+	}
+	if stopped := stoppedSentence(w.State, w.Pause, w.Held, to.moment); stopped != "" {
+		shown.Why = stopped
 	}
 	if !w.State.Finished() && w.State != ledger.Sending && w.Connection != ledger.Connected {
 		shown.Why = blockedSentence(w.Connection == ledger.NeedsReauth)
@@ -74,7 +77,7 @@ func (to teller) write(w *db.WriteRecord) views.Write {
 // tries counts the attempts in which Harvest was asked, or should have been.
 func tries(attempts []ledger.Attempt) (n int) {
 	for _, a := range attempts {
-		if a.Outcome != ledger.OutcomeByPerson && a.Outcome != ledger.OutcomeUntried {
+		if a.Outcome != ledger.OutcomeByPerson && a.Outcome != ledger.OutcomeByStaff && a.Outcome != ledger.OutcomeUntried {
 			n++
 		}
 	}
@@ -133,6 +136,8 @@ func (to teller) next(w *db.WriteRecord) views.Point {
 		point.What, point.Outcome = "Waits for you", "It goes on by itself once you have connected with Harvest again."
 	case w.State == ledger.Sending:
 		point.What, point.Outcome = "Being sent", "Harvest has not answered yet."
+	case !w.Pause.Until.IsZero():
+		point.At, point.Outcome = to.exactly(w.Pause.Until), "When the pause is over."
 	case w.Held:
 		point.Outcome = "When Harvest has been compared."
 	case to.due(w):
@@ -151,7 +156,7 @@ func attemptPoint(a ledger.Attempt, op ledger.Op, at views.Moment) views.Point {
 		Message: a.Message, Status: a.Status, RequestID: a.RequestID,
 	}
 	switch {
-	case a.Outcome == ledger.OutcomeByPerson || a.Outcome == ledger.OutcomeUntried:
+	case a.Outcome == ledger.OutcomeByPerson, a.Outcome == ledger.OutcomeByStaff, a.Outcome == ledger.OutcomeUntried:
 		point.Kind = views.PointPlain
 	case good:
 		point.Kind = views.PointGood

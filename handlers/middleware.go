@@ -1,11 +1,13 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -29,6 +31,7 @@ type request struct {
 	id      string
 	pattern string
 	user    *db.User // nil: anonymous
+	device  db.Device
 }
 
 type requestKey struct{}
@@ -38,6 +41,14 @@ func requestOf(r *http.Request) *request {
 		return known
 	}
 	return &request{}
+}
+
+// deviceOf is what the request under way comes from.
+func deviceOf(ctx context.Context) db.Device {
+	if known, ok := ctx.Value(requestKey{}).(*request); ok {
+		return known.device
+	}
+	return db.Device{}
 }
 
 // currentUser returns who made the request. Only for handlers behind user,
@@ -55,11 +66,52 @@ func currentUser(r *http.Request) db.User {
 // limit of the body. The cross-origin check comes before anything reads the
 // session or the form.
 func (s *site) around(mux *http.ServeMux) http.Handler {
-	h := http.MaxBytesHandler(s.route(mux), maxBody)
+	h := s.limitBody(s.route(mux))
 	h = s.refuseCrossOrigin(h)
 	h = s.secureHeaders(h)
 	h = s.recoverPanics(h)
 	return s.logRequests(h)
+}
+
+// limitBody bounds what a request may carry. One that says how large it is and
+// is too large is refused before it is sent.
+func (s *site) limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > maxBody {
+			personal(w)
+			unread(w)
+			s.fail(w, r, &http.MaxBytesError{Limit: maxBody})
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unread leaves the rest of what a request carries where it is, and closes the
+// connection after the answer. Otherwise the server would wait for it, to read
+// the next request after it.
+func unread(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // not for the writers of tests
+}
+
+// readStranger reads what a request carries of somebody who is not logged in:
+// of a few at once, for anybody may send it slowly.
+func (s *site) readStranger(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	if !s.strangers.try() {
+		return errBusy
+	}
+	defer s.strangers.release()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxStranger))
+	if err != nil {
+		return unreadable(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
 }
 
 // route answers with a route, or with our own pages if there is none.
@@ -120,6 +172,13 @@ func (s *site) public(h handlerFunc) http.Handler {
 		r = r.WithContext(ctx)
 		if user, ok := s.sessions.user(ctx); ok {
 			requestOf(r).user = &user
+			if err := s.sessions.seen(r, user.Session); err != nil { // a page can be read from a database that takes nothing
+				s.log.WarnContext(ctx, "note a session", "error", err.Error())
+			}
+		} else if err := s.readStranger(w, r); err != nil {
+			unread(w)
+			s.fail(w, r, err)
+			return
 		}
 		if err := h(w, r); err != nil {
 			s.fail(w, r, err)
@@ -127,9 +186,12 @@ func (s *site) public(h handlerFunc) http.Handler {
 	})
 }
 
-// user serves those who are logged in. Others are led to the login page; a
+// user serves those who are logged in, and have the second factor if they have to.
+func (s *site) user(h handlerFunc) http.Handler { return s.loggedIn(s.enrolled(h)) }
+
+// loggedIn serves those who are logged in. Others are led to the login page; a
 // request that carries something typed is answered in a way that keeps it.
-func (s *site) user(h handlerFunc) http.Handler {
+func (s *site) loggedIn(h handlerFunc) http.Handler {
 	return s.public(func(w http.ResponseWriter, r *http.Request) error {
 		if requestOf(r).user != nil {
 			return h(w, r)
@@ -141,15 +203,47 @@ func (s *site) user(h handlerFunc) http.Handler {
 	})
 }
 
-// admin serves admins. To everybody else the address does not exist.
-func (s *site) admin(h handlerFunc) http.Handler {
+// viewer serves those who may see the admin pages.
+func (s *site) viewer(h handlerFunc) http.Handler { return s.role(db.RoleViewer, h) }
+
+// operator serves those who may act on what the admin pages show, but on users.
+// Whoever acts must have logged in a short while ago.
+func (s *site) operator(h handlerFunc) http.Handler { return s.role(db.RoleOperator, h) }
+
+// admin serves those who may act on users, after a fresh log-in as well.
+func (s *site) admin(h handlerFunc) http.Handler { return s.role(db.RoleAdmin, h) }
+
+// role serves those who have a role, or one that may do more. To everybody else
+// the address does not exist.
+func (s *site) role(least db.Role, h handlerFunc) http.Handler {
 	return s.user(func(w http.ResponseWriter, r *http.Request) error {
-		if user := currentUser(r); !user.IsAdmin {
-			s.log.WarnContext(r.Context(), "admin page refused", "user", user.ID, "pattern", requestOf(r).pattern, "request", requestOf(r).id)
+		if user := currentUser(r); !user.Role.May(least) {
+			s.log.WarnContext(r.Context(), "admin page refused", "user", user.ID, "role", string(user.Role), "pattern", requestOf(r).pattern)
 			return planner.ErrNotFound
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			return s.fresh(h)(w, r)
 		}
 		return h(w, r)
 	})
+}
+
+// fresh serves those who proved who they are a short while ago ([db.FreshLogin]).
+// Others are asked to, and nothing is done: they are led back to where they were,
+// and decide again.
+func (s *site) fresh(h handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if currentUser(r).Session.Fresh {
+			return h(w, r)
+		}
+		next := pageOf(r)
+		if isHTMX(r) {
+			w.Header().Set(hxRedirect, views.ConfirmURL(next))
+			w.WriteHeader(http.StatusForbidden)
+			return nil
+		}
+		return s.confirmPage(w, r, http.StatusForbidden, next, views.Fields{})
+	}
 }
 
 // api serves programs with an API token, and pages with their session.
@@ -159,7 +253,7 @@ func (s *site) api(h handlerFunc) http.Handler {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="furrow"`)
 			return errLoggedOut
 		}
-		return h(w, r)
+		return s.enrolled(h)(w, r)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, ok := bearer(r)
@@ -253,7 +347,7 @@ func (s *site) recoverPanics(next http.Handler) http.Handler {
 			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(cause)
 			}
-			s.log.ErrorContext(r.Context(), "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()), "request", requestOf(r).id)
+			s.log.ErrorContext(r.Context(), "panic", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
 			if answer, ok := w.(*recorder); ok && answer.status != 0 {
 				panic(http.ErrAbortHandler) // too late for a page: break the connection off
 			}
@@ -295,8 +389,9 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (s *site) logRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		known := &request{id: newRequestID()}
-		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, known))
+		known := &request{id: newRequestID(), device: s.device(r)}
+		ctx := ledger.WithTrace(r.Context(), ledger.Trace{Request: known.id})
+		r = r.WithContext(context.WithValue(ctx, requestKey{}, known))
 		w.Header().Set("X-Request-Id", known.id)
 		answer := &recorder{ResponseWriter: w}
 		defer func() {
@@ -308,9 +403,13 @@ func (s *site) logRequests(next http.Handler) http.Handler {
 			if known.user != nil {
 				userID = known.user.ID
 			}
+			took := time.Since(start)
+			if s.observe != nil {
+				s.observe(known.pattern, answer.status, took)
+			}
 			s.log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("route", known.pattern),
-				slog.Int("status", answer.status), slog.Int("bytes", answer.size), slog.Duration("took", time.Since(start)),
-				slog.Int64("user", userID), slog.String("request", known.id))
+				slog.Int("status", answer.status), slog.Int("bytes", answer.size), slog.Duration("took", took),
+				slog.Int64("user", userID))
 		}()
 		next.ServeHTTP(answer, r)
 	})
@@ -319,7 +418,8 @@ func (s *site) logRequests(next http.Handler) http.Handler {
 // quietRoutes are asked for all the time, by machines and by open pages.
 func quietRoutes(pattern string) bool {
 	switch pattern {
-	case "GET /healthz", "GET /readyz", "GET /static/", "GET " + views.SyncStatusPath, "GET " + views.LedgerLivePath, "GET " + views.LedgerPath + "/{id}/live":
+	case "GET /healthz", "GET /readyz", "GET /static/", "GET " + views.SyncStatusPath, "GET " + views.LedgerLivePath, "GET " + views.LedgerPath + "/{id}/live", "GET " + views.AdminPath + "/live/{tab}",
+		"GET " + views.AdminWritesLivePath, "GET " + views.AdminWritesPath + "/{id}/live", "GET " + views.AdminOrdersPath + "/{id}/live", "GET " + views.AdminJobsLivePath:
 		return true
 	default:
 		return false

@@ -215,7 +215,7 @@ func (h *oauthHandler) problem(r *http.Request, err error) (string, error) {
 	default:
 		sentence = "Harvest does not let you into that account. Nothing was stored."
 	}
-	h.log.InfoContext(r.Context(), "connecting refused", "error", err.Error(), "request", requestOf(r).id)
+	h.log.InfoContext(r.Context(), "connecting refused", "error", err.Error())
 	return sentence, nil
 }
 

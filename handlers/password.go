@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/alexedwards/argon2id"
 )
@@ -65,18 +64,20 @@ func easilyGuessed(password string) bool {
 	return false
 }
 
-// passwords hashes and compares, a few at a time: each takes 19 MiB.
+// passwords hashes and compares, a few at a time: each takes 19 MiB, and a
+// processor for some 50 ms.
 type passwords struct {
-	slots chan struct{}
+	turns turns
 	dummy string // the hash of a password that nobody knows
 }
 
-// hashWait is how long a login waits for its turn.
-const hashWait = 5 * time.Second
-
 func newPasswords() *passwords {
-	return &passwords{slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), dummy: dummyHash()}
+	return &passwords{turns: newTurns(hashesAtOnce(runtime.GOMAXPROCS(0))), dummy: dummyHash()}
 }
+
+// hashesAtOnce leaves a processor to everybody else, and most of the memory of
+// a small machine.
+func hashesAtOnce(processors int) int { return min(max(1, processors-1), 4) }
 
 // dummyHash is a hash that no password is known to have. It is made up rather
 // than computed, which would take 19 MiB and half of the program's start.
@@ -89,21 +90,9 @@ func dummyHash() string {
 		text(random[:p.SaltLength]), text(random[p.SaltLength:]))
 }
 
-// take waits for a turn; errBusy if there is none in time.
-func (p *passwords) take(ctx context.Context) (release func(), err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, hashWait, errBusy)
-	defer cancel()
-	select {
-	case p.slots <- struct{}{}:
-		return func() { <-p.slots }, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait to hash a password: %w", context.Cause(ctx))
-	}
-}
-
 // hash is [HashPassword] in turn.
 func (p *passwords) hash(ctx context.Context, password string) (string, error) {
-	release, err := p.take(ctx)
+	release, err := p.turns.take(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -122,7 +111,7 @@ func (p *passwords) check(ctx context.Context, password, hash string) (fits, out
 	if !known {
 		hash = p.dummy
 	}
-	release, err := p.take(ctx)
+	release, err := p.turns.take(ctx)
 	if err != nil {
 		return false, false, err
 	}

@@ -69,7 +69,7 @@ type pushForm struct {
 // pushDays are the lines of the review by date.
 func (b *weekBuilder) pushDays(day *planner.Date, typed *pushForm) []views.PushDay {
 	var days []views.PushDay
-	rows := make(map[ledger.RowID]*ledger.Row, len(b.plan.Rows))
+	rows := make(map[planner.RowID]*ledger.Row, len(b.plan.Rows))
 	for i := range b.plan.Rows {
 		rows[b.plan.Rows[i].ID] = &b.plan.Rows[i]
 	}
@@ -137,10 +137,10 @@ func lineValue(l ledger.Line) string {
 // worth is what a change of tracked time is worth; empty if it is not billed or
 // the rate is not known.
 func worth(row *ledger.Row, hours planner.Hours) string {
-	if !row.Billable {
+	if !row.Billable || !row.Rate.Known || hours == 0 {
 		return ""
 	}
-	return planner.Worth(hours, row.Rate, row.Currency)
+	return row.Rate.Of(hours).Signed()
 }
 
 // push turns the ticked lines into writes and rings for them, all in one

@@ -45,20 +45,20 @@ func (h *weekHandler) reconcile(w http.ResponseWriter, r *http.Request) error {
 }
 
 // parseCellKey reads what [views.CellKey] wrote.
-func parseCellKey(key string, week planner.Week) (ledger.CellID, error) {
+func parseCellKey(key string, week planner.Week) (planner.CellID, error) {
 	at := strings.LastIndexByte(key, '.')
 	if at < 0 {
-		return ledger.CellID{}, fmt.Errorf("cell %q: %w", key, planner.ErrNotFound)
+		return planner.CellID{}, fmt.Errorf("cell %q: %w", key, planner.ErrNotFound)
 	}
 	row, err := parseRowKey(key[:at], "-")
 	if err != nil {
-		return ledger.CellID{}, err
+		return planner.CellID{}, err
 	}
 	day, err := strconv.Atoi(key[at+1:])
 	if err != nil || day < 0 || day >= planner.DaysInWeek {
-		return ledger.CellID{}, fmt.Errorf("cell %q: %w", key, planner.ErrNotFound)
+		return planner.CellID{}, fmt.Errorf("cell %q: %w", key, planner.ErrNotFound)
 	}
-	return ledger.CellID{RowID: row, Date: week.Day(day)}, nil
+	return planner.CellID{RowID: row, Date: week.Day(day)}, nil
 }
 
 // reconcilePage shows the cell of a key, or the next one that differs.
@@ -133,7 +133,7 @@ func (b *weekBuilder) place(list []ledger.Difference, key string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	order := make(map[ledger.RowID]int, len(b.plan.Rows))
+	order := make(map[planner.RowID]int, len(b.plan.Rows))
 	for i := range b.plan.Rows {
 		order[b.plan.Rows[i].ID] = i
 	}

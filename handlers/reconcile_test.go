@@ -24,7 +24,7 @@ type weekBundle struct {
 	*browser
 	userID, connection int64
 	week               planner.Week
-	rows               [2]ledger.RowID
+	rows               [2]planner.RowID
 	path               string // of the week
 }
 
@@ -49,13 +49,13 @@ func midweek(t *testing.T) *weekBundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.rows = [2]ledger.RowID{list[0].ID, list[1].ID}
+	b.rows = [2]planner.RowID{list[0].ID, list[1].ID}
 	b.browser = b.loggedIn(idaEmail)
 	return b
 }
 
-func (b *weekBundle) id(row, day int) ledger.CellID {
-	return ledger.CellID{RowID: b.rows[row], Date: b.week.Day(day)}
+func (b *weekBundle) id(row, day int) planner.CellID {
+	return planner.CellID{RowID: b.rows[row], Date: b.week.Day(day)}
 }
 
 func (b *weekBundle) cellPath(row, day int) string {
@@ -73,7 +73,7 @@ func (b *weekBundle) plan(row, day int, minutes planner.Minutes, note string) {
 	b.t.Helper()
 	b.in(func(tx *db.Tx) error {
 		_, err := tx.EditCell(b.t.Context(), b.userID, db.CellEdit{
-			Cell: b.id(row, day), Planned: &minutes, Note: &note, MutationID: "edit-" + strconv.FormatInt(time.Now().UnixNano(), 36), Seen: 1 << 60,
+			Cell: b.id(row, day), Planned: minutes, Note: &note, MutationID: "edit-" + strconv.FormatInt(time.Now().UnixNano(), 36), Seen: 1 << 60,
 		})
 		return err
 	})

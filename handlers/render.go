@@ -9,7 +9,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,11 +30,15 @@ type site struct {
 	sandbox   SandboxControl
 	https     bool
 	origin    string
+	proxies   []netip.Prefix // may tell the client's address
+	require   Require        // who must log in with a code
 	log       *slog.Logger
 	now       func() time.Time
 	tokenUser func(context.Context, ledger.Secret, time.Time) (db.User, error)
-	buffers   sync.Pool // *bytes.Buffer
-	gzips     sync.Pool // *gzip.Writer
+	observe   func(route string, status int, took time.Duration) // nil: nobody measures
+	buffers   sync.Pool                                          // *bytes.Buffer
+	gzips     chan *gzip.Writer                                  // nil: not made yet
+	strangers turns                                              // to send a form
 }
 
 // gzipLevel is where pages stop getting noticeably smaller.
@@ -52,17 +58,18 @@ func newSite(deps Deps) *site {
 		sandbox:   deps.Sandbox,
 		https:     https,
 		origin:    originOf(deps.PublicURL),
+		proxies:   deps.TrustedProxies,
+		require:   deps.RequireTOTP,
 		log:       deps.Log,
 		now:       deps.Now,
 		tokenUser: deps.Store.APITokenUser,
+		observe:   deps.Observe,
+		gzips:     make(chan *gzip.Writer, runtime.GOMAXPROCS(0)),
+		strangers: newTurns(strangersAtOnce),
 	}
 	s.buffers.New = func() any { return new(bytes.Buffer) }
-	s.gzips.New = func() any {
-		w, err := gzip.NewWriterLevel(io.Discard, gzipLevel)
-		if err != nil {
-			panic(err) // cannot happen: the level is valid
-		}
-		return w
+	for range cap(s.gzips) {
+		s.gzips <- nil
 	}
 	return s
 }
@@ -84,12 +91,16 @@ func (s *site) chrome(r *http.Request, title string, active views.Nav) views.Chr
 // bareChrome is the frame without the flash, for pages on which nobody would
 // look for it.
 func (s *site) bareChrome(r *http.Request, title string) views.Chrome {
-	c := views.Chrome{Title: title, Assets: s.assets}
+	c := views.Chrome{Title: title, Assets: s.assets, Theme: theme(r)}
 	user := requestOf(r).user
 	if user == nil {
 		return c
 	}
-	c.UserName, c.Email, c.IsAdmin = user.Email, user.Email, user.IsAdmin
+	c.UserName, c.Email, c.LettersOff = user.Email, user.Email, user.Chosen.LettersOff
+	if s.mustEnrol(*user) {
+		return c // the rest is not theirs yet
+	}
+	c.SeesAdmin = user.Role.May(db.RoleViewer)
 	c.Timer = s.timerBar(r, user)
 	if s.sandbox != nil {
 		c.SandboxBar = &views.SandboxBar{Mode: views.Outage(s.sandbox.Outage()), Next: pageOf(r)}
@@ -186,14 +197,18 @@ func (s *site) write(w http.ResponseWriter, r *http.Request, status int, content
 }
 
 func (s *site) compress(to *bytes.Buffer, body []byte) {
-	zip, ok := s.gzips.Get().(*gzip.Writer)
-	if !ok {
-		panic("handlers: foreign value in the pool")
+	// No more at once than there are processors: a writer takes nearly a megabyte.
+	zip := <-s.gzips
+	defer func() { s.gzips <- zip }()
+	if zip == nil {
+		var err error
+		if zip, err = gzip.NewWriterLevel(to, gzipLevel); err != nil {
+			panic(err) // cannot happen: the level is valid
+		}
 	}
 	zip.Reset(to)
 	_, _ = zip.Write(body) // a bytes.Buffer takes everything
 	_ = zip.Close()
-	s.gzips.Put(zip)
 }
 
 func acceptsGzip(r *http.Request) bool {

@@ -13,13 +13,19 @@ import (
 	"furrow/views"
 )
 
-// sessionLifetime is how long a login lasts. There is no idle timeout, which
-// would write to the database with every request.
-const sessionLifetime = 14 * 24 * time.Hour
+// How long a log-in lasts. There is no idle timeout of the manager's, which would
+// write to the database with every request; the store has its own for those who
+// may do more, and an earlier end ([db.StaffIdle], [db.StaffLifetime]).
+const (
+	sessionLifetime    = 12 * time.Hour
+	rememberedLifetime = 30 * 24 * time.Hour
+	pendingLifetime    = 10 * time.Minute // from the password to the code
+)
 
 // sessions is who is logged in, and a flash; nothing else is ever put there.
 type sessions struct {
 	manager *scs.SessionManager
+	store   *db.SessionStore
 }
 
 func newSessions(store *db.SessionStore, https bool) sessions {
@@ -36,7 +42,8 @@ func newSessions(store *db.SessionStore, https bool) sessions {
 	manager.Cookie.HttpOnly = true
 	manager.Cookie.Path = "/"
 	manager.Cookie.SameSite = http.SameSiteLaxMode
-	return sessions{manager}
+	manager.Cookie.Persist = false // but for those who want to be remembered
+	return sessions{manager, store}
 }
 
 // load adds the session of the request's cookie to ctx, or an empty one. It
@@ -87,9 +94,28 @@ func (s sessions) token(ctx context.Context) ledger.Secret {
 	return ledger.Secret(s.manager.Token(ctx))
 }
 
-// login makes the session the user's. The token is a new one, so that nobody
-// who knew the old one is logged in with them.
+// login makes the session the user's, who has shown all that they log in with:
+// the code, too, if they have one. The token is a new one, so that nobody who
+// knew the old one is logged in with them. A session that is theirs already goes
+// on as it was, with a fresh log-in.
 func (s sessions) login(ctx context.Context, userID int64) error {
+	var since time.Time
+	remembered := false
+	if before, known := s.user(ctx); known && before.ID == userID {
+		since, remembered = before.Session.Since, s.manager.GetBool(ctx, db.SessionRemembered)
+	}
+	if err := s.begin(ctx, since); err != nil {
+		return err
+	}
+	s.manager.Put(ctx, db.SessionUserID, userID)
+	if remembered {
+		s.remember(ctx)
+	}
+	return nil
+}
+
+// begin makes the session one that holds nothing, with a token of its own.
+func (s sessions) begin(ctx context.Context, since time.Time) error {
 	if err := s.manager.RenewToken(ctx); err != nil {
 		return fmt.Errorf("renew the session: %w", err)
 	}
@@ -97,8 +123,41 @@ func (s sessions) login(ctx context.Context, userID int64) error {
 	if err := s.manager.Clear(ctx); err != nil {
 		return fmt.Errorf("clear the session: %w", err)
 	}
-	s.manager.Put(ctx, db.SessionUserID, userID)
+	s.manager.Put(ctx, db.SessionBegin, db.SessionStart{Device: deviceOf(ctx), Since: since})
 	return nil
+}
+
+// remember lets the session, which just began, outlive the browser.
+func (s sessions) remember(ctx context.Context) {
+	s.manager.RememberMe(ctx, true)
+	s.manager.SetDeadline(ctx, time.Now().Add(rememberedLifetime).UTC())
+}
+
+// await notes in the session that the user gave the password; nobody is logged
+// in before the code.
+func (s sessions) await(ctx context.Context, userID int64, remember bool) error {
+	if err := s.begin(ctx, time.Time{}); err != nil {
+		return err
+	}
+	s.manager.Put(ctx, db.SessionPendingID, userID)
+	s.manager.RememberMe(ctx, remember)
+	s.manager.SetDeadline(ctx, time.Now().Add(pendingLifetime).UTC())
+	return nil
+}
+
+// awaited returns who has to show a code, and whether to remember them.
+func (s sessions) awaited(ctx context.Context) (userID int64, remember, ok bool) {
+	userID = s.manager.GetInt64(ctx, db.SessionPendingID)
+	return userID, s.manager.GetBool(ctx, db.SessionRemembered), userID != 0
+}
+
+// seen notes that the user of the session is there, now and then. What open
+// pages ask for by themselves does not count.
+func (s sessions) seen(r *http.Request, session *db.Session) error {
+	if !session.Unseen || r.Method == http.MethodGet && wantsFragment(r) {
+		return nil
+	}
+	return s.store.Seen(r.Context(), session.ID, deviceOf(r.Context()))
 }
 
 // logout ends the session; the cookie is worthless from here on.

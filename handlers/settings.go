@@ -15,8 +15,8 @@ import (
 // settingsHandler is what people set about themselves.
 type settingsHandler struct {
 	*site
-	store     *db.Store
-	passwords *passwords
+	store  *db.Store
+	logins *logins
 }
 
 func (h *settingsHandler) show(w http.ResponseWriter, r *http.Request) error {
@@ -36,14 +36,15 @@ func (h *settingsHandler) page(w http.ResponseWriter, r *http.Request, status in
 		return err
 	}
 	page := with
-	page.Email = user.Email
+	page.Email, page.Fresh = user.Email, user.Session.Fresh
 	page.Harvest = harvestBrief(connection)
 	choice := preferencesFormOf(user.Chosen)
 	if with.Profile.Bad() {
-		choice = preferencesForm{with.Profile.Value("week_start"), with.Profile.Value("time_zone"), with.Profile.Value("duration_format")}
+		choice = preferencesForm{with.Profile.Value("week_start"), with.Profile.Value("time_zone"), with.Profile.Value("duration_format"), with.Profile.Value("letter_keys")}
 	}
 	page.WeekStarts = choose(choice.weekStart, weekStartOptions())
 	page.DurationFormats = choose(choice.durationFormat, durationFormatOptions())
+	page.LetterKeys = choose(choice.letterKeys, letterKeysOptions())
 	page.TimeZones = choose(choice.timeZone, timeZoneOptions(user.Chosen.TimeZone))
 	page.Tokens = apiTokens(tokens, user.Profile, h.now())
 	page.Chrome = h.chrome(r, "Settings", views.NavSettings)
@@ -78,11 +79,14 @@ func apiTokens(tokens []db.APIToken, profile planner.Profile, now time.Time) []v
 
 // preferencesForm is the form of the profile, as it was posted.
 type preferencesForm struct {
-	weekStart, timeZone, durationFormat string
+	weekStart, timeZone, durationFormat, letterKeys string
 }
 
 func preferencesFormOf(p db.Preferences) preferencesForm {
-	f := preferencesForm{timeZone: p.TimeZone, durationFormat: string(p.DurationFormat)}
+	f := preferencesForm{timeZone: p.TimeZone, durationFormat: string(p.DurationFormat), letterKeys: lettersOn}
+	if p.LettersOff {
+		f.letterKeys = lettersOff
+	}
 	if p.WeekStart != nil {
 		f.weekStart = strconv.Itoa(int(*p.WeekStart))
 	}
@@ -92,7 +96,7 @@ func preferencesFormOf(p db.Preferences) preferencesForm {
 // parse returns what was chosen; empty choices follow Harvest.
 func (f preferencesForm) parse() (db.Preferences, planner.FieldErrors) {
 	errs := planner.FieldErrors{}
-	chosen := db.Preferences{TimeZone: f.timeZone}
+	chosen := db.Preferences{TimeZone: f.timeZone, LettersOff: f.letterKeys == lettersOff}
 	switch f.weekStart {
 	case "":
 	case "0", "1", "6":
@@ -121,10 +125,10 @@ func (h *settingsHandler) savePreferences(w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return err
 	}
-	chosen, errs := preferencesForm{f.text("week_start"), f.text("time_zone"), f.text("duration_format")}.parse()
+	chosen, errs := preferencesForm{f.text("week_start"), f.text("time_zone"), f.text("duration_format"), f.text("letter_keys")}.parse()
 	if len(errs) > 0 {
 		return h.page(w, r, http.StatusUnprocessableEntity, views.SettingsPage{
-			Profile: f.fields(errs, "week_start", "time_zone", "duration_format"),
+			Profile: f.fields(errs, "week_start", "time_zone", "duration_format", "letter_keys"),
 		})
 	}
 	if err := h.store.SetPreferences(r.Context(), currentUser(r).ID, chosen); err != nil {
@@ -150,30 +154,16 @@ func (h *settingsHandler) changePassword(w http.ResponseWriter, r *http.Request)
 	if problem := PasswordProblem(next, user.Email); problem != "" {
 		return again(http.StatusUnprocessableEntity, "new_password", problem)
 	}
-	subject := "user " + strconv.FormatInt(user.ID, 10)
-	wait, err := h.store.BeginLogin(r.Context(), user.Email, subject, h.now())
-	if err != nil {
+	fits, wait, err := h.logins.own(r.Context(), user, proof{password: &current})
+	switch {
+	case err != nil:
 		return err
-	}
-	if wait > 0 {
-		w.Header().Set("Retry-After", seconds(wait))
-		return again(http.StatusTooManyRequests, "current_password", "That were too many tries. Wait "+waitWords(wait)+", then try again.")
-	}
-	hash, err := h.store.PasswordHash(r.Context(), user.ID)
-	if err != nil {
-		return err
-	}
-	fits, _, err := h.passwords.check(r.Context(), current, hash)
-	if err != nil {
-		return err
-	}
-	if !fits {
+	case wait > 0:
+		return again(http.StatusTooManyRequests, "current_password", tooManyTries(w, wait))
+	case !fits:
 		return again(http.StatusUnprocessableEntity, "current_password", "This is not your current password.")
 	}
-	if err := h.store.LoginSucceeded(r.Context(), user.Email, subject); err != nil {
-		return err
-	}
-	newHash, err := h.passwords.hash(r.Context(), next)
+	newHash, err := h.logins.passwords.hash(r.Context(), next)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,16 @@ func durationFormatOptions() []views.Option {
 	}
 }
 
+// Values of the field letter_keys.
+const (
+	lettersOn  = "on"
+	lettersOff = "off"
+)
+
+func letterKeysOptions() []views.Option {
+	return []views.Option{{Value: lettersOn, Label: "On"}, {Value: lettersOff, Label: "Off"}}
+}
+
 // timeZoneOptions are places to choose from, and the one chosen already if it
 // is another one.
 func timeZoneOptions(chosen string) []views.Option {

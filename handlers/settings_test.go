@@ -63,6 +63,24 @@ func TestPreferences(t *testing.T) {
 	}
 }
 
+// Single letters are switched off and on again, for all pages.
+func TestLetterKeys(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ida()
+	ida := b.loggedIn(idaEmail)
+	for _, choice := range []string{"off", "on"} {
+		ida.post("/settings", url.Values{"letter_keys": {choice}})
+		page := ida.get("/settings")
+		if got := page.page(t).Find("body").AttrOr("data-letters", "on"); got != choice {
+			t.Errorf("after %s, the pages say %s", choice, got)
+		}
+		if got := page.page(t).Find("#f-letter_keys option[selected]").AttrOr("value", ""); got != choice {
+			t.Errorf("after %s, the settings show %q", choice, got)
+		}
+	}
+}
+
 func TestPasswordChange(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -106,7 +124,8 @@ func TestPasswordChange(t *testing.T) {
 
 func TestPasswordGuessingInASessionIsThrottled(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	now := time.Now() // stands still, or a slow machine would wait out what a guess costs
+	b := setup(t, func(d *Deps) { d.Now = func() time.Time { return now } })
 	b.ida()
 	ida := b.loggedIn(idaEmail)
 	form := url.Values{"current_password": {"a wrong password"}, "new_password": {"a field of oats and rye"}}

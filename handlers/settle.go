@@ -34,7 +34,7 @@ func (h *weekHandler) settle(r *http.Request, b *weekBuilder, d ledger.Differenc
 }
 
 // whereOf is a cell as it is called from another row.
-func (h *weekHandler) whereOf(r *http.Request, plan ledger.WeekPlan, from ledger.RowID, to ledger.CellID) (string, error) {
+func (h *weekHandler) whereOf(r *http.Request, plan ledger.WeekPlan, from planner.RowID, to planner.CellID) (string, error) {
 	where := "on " + shortDay(to.Date)
 	if to.RowID == from {
 		return where, nil

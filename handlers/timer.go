@@ -55,7 +55,7 @@ func (h *weekHandler) startTimer(w http.ResponseWriter, r *http.Request) error {
 }
 
 // startSaid tells what starting a timer leads to.
-func startSaid(user db.User, id ledger.CellID) string {
+func startSaid(user db.User, id planner.CellID) string {
 	const said = "The timer is starting. It counts from the moment in which Harvest has started it; its cell shows when."
 	t := user.Timer
 	switch {

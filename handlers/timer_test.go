@@ -60,7 +60,7 @@ func (b *testBundle) secondRow(ada adaIDs) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return rowKey(ledger.RowID{ProjectID: project, TaskID: task})
+	return rowKey(planner.RowID{ProjectID: project, TaskID: task})
 }
 
 // TestTimers: a timer is started from a cell, shows on every page, warns, and is

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,37 +100,39 @@ func (h *weekHandler) weekPage(r *http.Request, b *weekBuilder, assignments []db
 		Grid:       b.grid(),
 		Status:     b.status(),
 		AddRow:     addRowForm(plan, assignments, addRow),
+		Fill:       b.fillMenu(),
 		MutationID: rand.Text(),
 	}
 	if len(plan.Rows) == 0 && (plan.Connection == nil || plan.Connection.State == ledger.Connected) {
 		connected := plan.Connection != nil
 		if !connected || (plan.Run != nil && !plan.Run.State.Live()) {
-			page.Begin = &views.Begin{Connected: connected, Sandbox: h.sandbox != nil}
+			page.Begin = &views.Begin{Connected: connected, Sandbox: h.sandbox != nil, Admin: currentUser(r).Role.May(db.RoleAdmin)}
 		}
 	}
 	return page
 }
 
 func addRowForm(plan ledger.WeekPlan, assignments []db.Assignment, fields views.Fields) views.AddRow {
-	shown := make(map[ledger.RowID]bool, len(plan.Rows))
+	shown := make(map[planner.RowID]bool, len(plan.Rows))
 	for i := range plan.Rows {
 		shown[plan.Rows[i].ID] = true
 	}
-	form := views.AddRow{Week: plan.Week, Fields: fields}
+	absent := slices.DeleteFunc(slices.Clone(assignments), func(a db.Assignment) bool { return shown[a.ID] })
+	return views.AddRow{Week: plan.Week, Fields: fields, Clients: byClient(absent, optionKey)}
+}
+
+// byClient puts assignments that stand beside each other under their client.
+func byClient(assignments []db.Assignment, key func(planner.RowID) string) []views.ClientAssignments {
+	var clients []views.ClientAssignments
 	for _, a := range assignments {
-		if shown[a.ID] {
-			continue
-		}
-		last := len(form.Clients) - 1
-		if last < 0 || form.Clients[last].Name != a.Client {
-			form.Clients = append(form.Clients, views.ClientAssignments{Name: a.Client})
+		last := len(clients) - 1
+		if last < 0 || clients[last].Name != a.Client {
+			clients = append(clients, views.ClientAssignments{Name: a.Client})
 			last++
 		}
-		form.Clients[last].Assignments = append(form.Clients[last].Assignments, views.AssignmentOption{
-			Value: strconv.FormatInt(a.ID.ProjectID, 10) + ":" + strconv.FormatInt(a.ID.TaskID, 10), Project: a.Project, Task: a.Task,
-		})
+		clients[last].Assignments = append(clients[last].Assignments, views.AssignmentOption{Value: key(a.ID), Project: a.Project, Task: a.Task})
 	}
-	return form
+	return clients
 }
 
 // weekBuilder turns a plan into what the views draw.
@@ -141,7 +144,7 @@ type weekBuilder struct {
 	// choosable: there are assignments to choose new rows from.
 	choosable bool
 	// typed are the inputs that were not stored, by cell.
-	typed map[ledger.CellID]refusedCell
+	typed map[planner.CellID]refusedCell
 }
 
 func (h *weekHandler) builder(user db.User, plan ledger.WeekPlan) *weekBuilder {
@@ -156,9 +159,10 @@ func (b *weekBuilder) moment(t time.Time) views.Moment {
 
 func (b *weekBuilder) grid() views.WeekGrid {
 	p := &b.plan
-	g := views.WeekGrid{Week: p.Week, Format: p.Profile.DurationFormat, Version: p.Version}
+	g := views.WeekGrid{Week: p.Week, Format: p.Profile.DurationFormat, Version: p.Version, Undo: b.undoBar()}
 	for i, date := range p.Week.Days() {
-		g.Days[i] = views.Day{Date: date, Today: date == b.today, Capacity: p.Profile.Capacity(date), Locked: dayLockSentence(p.DayLocks[i])}
+		g.Days[i] = views.Day{Date: date, Today: date == b.today, Capacity: p.Capacity(date), Locked: dayLockSentence(p.DayLocks[i])}
+		g.Days[i].OffFor, g.Days[i].Off = p.DayOff(date)
 		g.Capacity += g.Days[i].Capacity
 	}
 	g.Differ = p.CountDifferences(b.today)
@@ -192,6 +196,9 @@ func (b *weekBuilder) grid() views.WeekGrid {
 		g.Planned += row.Planned
 		g.Tracked += row.Tracked
 	}
+	budgets := p.BudgetForecasts(b.today)
+	g.Money = b.money(budgets)
+	b.markBudgets(&g, budgets)
 	return g
 }
 
@@ -202,25 +209,25 @@ func clientKey(id int64) string { return strconv.FormatInt(id, 10) }
 func hue(clientID int64) int { return int(clientID % 12) }
 
 // rowKey names a row in addresses and fields.
-func rowKey(id ledger.RowID) string {
+func rowKey(id planner.RowID) string {
 	return strconv.FormatInt(id.ProjectID, 10) + "-" + strconv.FormatInt(id.TaskID, 10)
 }
 
 // parseRowKey reads what rowKey wrote, or the value of an assignment's option,
 // which is separated by a colon.
-func parseRowKey(key, separator string) (ledger.RowID, error) {
+func parseRowKey(key, separator string) (planner.RowID, error) {
 	project, task, _ := strings.Cut(key, separator)
 	projectID, err1 := strconv.ParseInt(project, 10, 64)
 	taskID, err2 := strconv.ParseInt(task, 10, 64)
 	if err1 != nil || err2 != nil {
-		return ledger.RowID{}, fmt.Errorf("row %q: %w", key, planner.ErrNotFound)
+		return planner.RowID{}, fmt.Errorf("row %q: %w", key, planner.ErrNotFound)
 	}
-	return ledger.RowID{ProjectID: projectID, TaskID: taskID}, nil
+	return planner.RowID{ProjectID: projectID, TaskID: taskID}, nil
 }
 
 func (b *weekBuilder) row(r *ledger.Row) views.Row {
 	row := views.Row{
-		Key: rowKey(r.ID), Client: r.Client, Project: r.Project, Task: r.Task, Hue: hue(r.ClientID),
+		Key: rowKey(r.ID), ProjectID: r.ID.ProjectID, Client: r.Client, Project: r.Project, Task: r.Task, Hue: hue(r.ClientID),
 		Planned: r.Planned(), Tracked: r.Tracked(),
 	}
 	empty := true
@@ -249,7 +256,7 @@ func (b *weekBuilder) cell(r *ledger.Row, day int) views.Cell {
 		}
 	}
 	if len(b.typed) > 0 {
-		if t, ok := b.typed[ledger.CellID{RowID: r.ID, Date: b.plan.Week.Day(day)}]; ok {
+		if t, ok := b.typed[planner.CellID{RowID: r.ID, Date: b.plan.Week.Day(day)}]; ok {
 			cell.Typed, cell.Error, cell.Choices = t.typed, t.sentence, t.choices
 		}
 	}
@@ -263,10 +270,8 @@ func (b *weekBuilder) state(c *ledger.Cell) (state views.CellState, why string, 
 		write = c.Ours.Write
 	}
 	said := func() string {
-		if b.held() {
-			if sentence := heldSentence(write.State); sentence != "" {
-				return sentence
-			}
+		if sentence := b.stopped(write.State); sentence != "" {
+			return sentence
 		}
 		return writeSentence(write.State, write.Reason, write.Status, write.Message, b.nextTry(write.NextTry))
 	}
@@ -344,7 +349,10 @@ func (b *weekBuilder) status() views.SyncStatus {
 	s.Sentence = b.sentence()
 	live := p.Run != nil && p.Run.State.Live()
 	busy := live || b.held() || s.Waiting+s.Unsure > 0
-	if connection == ledger.Connected && (busy || b.timerRuns()) {
+	if b.paused() {
+		s.Phase, busy = views.SyncOperator, false
+	}
+	if connection == ledger.Connected && (busy || b.paused() || b.timerRuns()) {
 		s.Poll, s.Slow = views.SyncStatusURL(p.Week, b.fingerprint()), !busy
 	}
 	return s
@@ -363,10 +371,28 @@ func (b *weekBuilder) timerRuns() bool {
 	return false
 }
 
-// held reports whether nothing is sent although the connection works.
+// held reports whether nothing is sent, although the connection works, before a
+// sync has shown what Harvest has.
 func (b *weekBuilder) held() bool {
 	c := b.plan.Connection
 	return c != nil && c.State == ledger.Connected && c.Held
+}
+
+// paused reports whether an operator keeps a connection that works from being
+// used.
+func (b *weekBuilder) paused() bool {
+	c := b.plan.Connection
+	return c != nil && c.State == ledger.Connected && !c.Pause.Until.IsZero()
+}
+
+// stopped tells of a write that waits because nothing is sent; empty if that is
+// not so.
+func (b *weekBuilder) stopped(state ledger.State) string {
+	c := b.plan.Connection
+	if c == nil || c.State != ledger.Connected {
+		return ""
+	}
+	return stoppedSentence(state, c.Pause, c.Held, b.moment)
 }
 
 // sentence tells how the exchange with Harvest stands, if there is anything to
@@ -377,6 +403,9 @@ func (b *weekBuilder) sentence() string {
 		return ""
 	}
 	counts := p.Writes
+	if b.paused() {
+		return sentences(pausedSentence(p.Connection.Pause, b.moment), "What you push is kept, and is sent by itself after that.", changesSafe(counts.Waiting+counts.Uncertain))
+	}
 	if !b.held() {
 		return syncSentence(p.Run, counts, p.Connection.State, b.nextTry)
 	}
@@ -419,7 +448,12 @@ func syncPhase(connection ledger.ConnectionState, run *ledger.RunStatus, held bo
 func (b *weekBuilder) fingerprint() string {
 	hash := fnv.New64a()
 	p := &b.plan
-	fmt.Fprintln(hash, p.Version, p.DayLocks)
+	fmt.Fprintln(hash, p.Version, p.DayLocks, p.Undo, p.Redo, p.Off)
+	week, month := p.Figures()
+	fmt.Fprintln(hash, week, month, p.Finance.BudgetsAt)
+	for _, f := range p.BudgetForecasts(b.today) {
+		fmt.Fprintln(hash, f.Forecast)
+	}
 	for i := range p.Rows {
 		r := &p.Rows[i]
 		fmt.Fprintln(hash, r.ID, r.Kept, r.Active)

@@ -213,10 +213,10 @@ func TestCellForm(t *testing.T) {
 	in := b.loggedIn(adaEmail)
 	path := adaPath + "/cells/" + ada.row + "/0"
 	version := in.get(path).field(t, "version")
-	long := strings.Repeat("ä", db.MaxNote+1)
+	long := strings.Repeat("ä", planner.MaxNote+1)
 	got := in.post(path, url.Values{"version": {version}, "planned": {"2"}, "note": {long}})
 	if got.status != http.StatusUnprocessableEntity || got.text(t, "#f-note") != long {
-		t.Errorf("a note of %d characters: status %d, kept %d", db.MaxNote+1, got.status, len([]rune(got.text(t, "#f-note"))))
+		t.Errorf("a note of %d characters: status %d, kept %d", planner.MaxNote+1, got.status, len([]rune(got.text(t, "#f-note"))))
 	}
 	if got := in.post(path, url.Values{"version": {version}, "planned": {"soon"}, "note": {""}}, htmxHeaders...); got.status != http.StatusUnprocessableEntity || got.field(t, "planned") != "soon" || strings.Contains(got.body, "<html") {
 		t.Errorf("in the panel: status %d, %.200s", got.status, got.body)

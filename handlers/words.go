@@ -85,6 +85,8 @@ func causeSentence(reason string, status int) string {
 		return "Furrow keeps below the number of calls that Harvest allows."
 	case ledger.WaitBreaker:
 		return "Harvest keeps failing, so it is asked only now and then."
+	case ledger.WaitPaused:
+		return "The people who run Furrow here have paused the exchange with Harvest."
 	case ledger.WaitUntrusted:
 		return "What answers at Harvest's address could not prove that it is Harvest, so it was told nothing."
 	default:
@@ -96,7 +98,7 @@ func causeSentence(reason string, status int) string {
 // one failed.
 func holdsBack(reason string) bool {
 	switch ledger.WaitReason(reason) {
-	case ledger.WaitAsked, ledger.WaitLimit, ledger.WaitBreaker, ledger.WaitUntrusted:
+	case ledger.WaitAsked, ledger.WaitLimit, ledger.WaitBreaker, ledger.WaitPaused, ledger.WaitUntrusted:
 		return true
 	default:
 		return false
@@ -145,6 +147,11 @@ func writeSentence(state ledger.State, reason string, status int, message string
 	default:
 		return ""
 	}
+}
+
+// droppedByOperator is for a write that somebody who runs the program gave up.
+func droppedByOperator(note string) string {
+	return "Dropped by an operator: " + strings.TrimRight(note, ".") + ". Nothing of it is sent any more. What you planned is as it was, or as Harvest has it."
 }
 
 // overtakenSentence is for a write that another one took the place of.
@@ -239,11 +246,28 @@ func syncSentence(run *ledger.RunStatus, counts ledger.WriteCounts, conn ledger.
 // wentBack says why nothing is sent for a connection that is held.
 const wentBack = "Furrow's database was put back to an earlier state. Nothing is sent until Harvest has been compared with it."
 
-// heldSentence is for a write that waits until then; empty if the state is not
-// one that waits to be sent.
-func heldSentence(state ledger.State) string {
+// pausedSentence says that an operator has paused a connection, why, and until
+// when; empty if nobody has.
+func pausedSentence(pause ledger.Pause, moment func(time.Time) views.Moment) string {
+	if pause.Until.IsZero() {
+		return ""
+	}
+	return "The people who run Furrow here have paused the exchange with Harvest until " + moment(pause.Until).Text + ": “" + pause.Reason + "”."
+}
+
+// stoppedSentence is for a write that waits while nothing is sent for its
+// connection, because of a pause or a hold; empty if there is neither, or the
+// state is not one that waits to be sent.
+func stoppedSentence(state ledger.State, pause ledger.Pause, held bool, moment func(time.Time) views.Moment) string {
 	switch state {
 	case ledger.Pending, ledger.Sending, ledger.Retry, ledger.Uncertain:
+	default:
+		return ""
+	}
+	switch {
+	case !pause.Until.IsZero():
+		return sentences(pausedSentence(pause, moment), safeHere, "After that it is sent by itself.")
+	case held:
 		return sentences(wentBack, "After that it is sent by itself, unless Harvest has it already.")
 	default:
 		return ""
@@ -325,6 +349,8 @@ func attemptOutcome(a ledger.Attempt, op ledger.Op) (outcome string, good bool) 
 		return revoked, false
 	case ledger.OutcomeByPerson:
 		return "Asked for by a person.", true
+	case ledger.OutcomeByStaff:
+		return "Done by an operator.", true
 	case ledger.OutcomeUntried:
 		return "Too early to look: Harvest may still be at it.", true
 	}

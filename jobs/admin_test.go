@@ -90,24 +90,18 @@ func TestFault69_AdminRetriesJobs(t *testing.T) {
 		t.Errorf("an unknown state: %v", err)
 	}
 
-	err = b.store.InTx(ctx, func(tx *db.Tx) error {
-		counts, err := b.bell.Count(ctx, tx)
-		if err != nil {
-			return err
-		}
-		for state := range ids {
-			if counts[state] != 1 {
-				t.Errorf("%d jobs %s", counts[state], state)
-			}
-		}
-		return nil
-	})
+	counts, err := b.bell.Count(ctx, jobs.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	for state := range ids {
+		if counts[state] != (jobs.Count{N: 1}) {
+			t.Errorf("%v jobs %s", counts[state], state)
+		}
+	}
 
 	retry := func(id int64) error {
-		return b.store.InTx(ctx, func(tx *db.Tx) error { return b.bell.Retry(ctx, tx, id) })
+		return b.store.InTx(ctx, func(tx *db.Tx) error { return b.bell.Act(ctx, tx, jobs.RetryJob, id) })
 	}
 	if err := retry(1 << 40); !errors.Is(err, planner.ErrNotFound) {
 		t.Errorf("retry of no job: %v", err)
@@ -132,19 +126,19 @@ func TestFault69_AdminRetriesJobs(t *testing.T) {
 		want  int
 		err   error
 	}{
-		{state: "completed", err: planner.ErrConflict},
-		{state: "running", err: planner.ErrConflict},
-		{state: "no such", err: planner.ErrConflict},
+		{state: "completed"}, // there is nothing to do
+		{state: "running"},
+		{state: "no such", err: planner.ErrNotFound},
 		{state: "discarded", want: 2},
 		{state: "", want: 3},
 	} {
 		err := b.store.InTx(ctx, func(tx *db.Tx) error {
-			ids, err := b.bell.RetryAll(ctx, tx, tt.state)
+			ids, _, next, err := b.bell.ActAll(ctx, tx, jobs.RetryJob, jobs.Filter{State: tt.state}, 100)
 			if err != nil {
 				return err
 			}
-			if len(ids) != tt.want {
-				t.Errorf("retried %d jobs %q, want %d", len(ids), tt.state, tt.want)
+			if len(ids) != tt.want || next != 0 {
+				t.Errorf("retried %d jobs %q, want %d; next %d", len(ids), tt.state, tt.want, next)
 			}
 			return errBack
 		})

@@ -10,10 +10,11 @@ import (
 	"furrow/harvest/sandbox"
 	"furrow/harvest/sandbox/sandboxtest"
 	"furrow/ledger"
+	"furrow/planner"
 )
 
 // webEntry makes an hour and a half in a cell, as a person in Harvest's web app.
-func (b *bench) webEntry(t *testing.T, cell ledger.CellID, more map[string]any) sandboxtest.TimeEntry {
+func (b *bench) webEntry(t *testing.T, cell planner.CellID, more map[string]any) sandboxtest.TimeEntry {
 	t.Helper()
 	entry := map[string]any{"user_id": b.harvestUser, "spent_date": cell.Date.String(), "hours": 1.5, "notes": "By hand"}
 	var project, task int64
@@ -39,7 +40,7 @@ func (b *bench) pull(t *testing.T) {
 	}
 }
 
-func (b *bench) adopt(t *testing.T, cell ledger.CellID, entryID int64) {
+func (b *bench) adopt(t *testing.T, cell planner.CellID, entryID int64) {
 	t.Helper()
 	err := b.store.InTx(t.Context(), func(tx *db.Tx) error {
 		if _, _, err := tx.LockConnection(t.Context(), b.userID); err != nil {
@@ -138,7 +139,7 @@ func TestAdopt(t *testing.T) {
 
 // emptyCell is a cell of the week, not later than today, on which Harvest has
 // nothing.
-func (b *bench) emptyCell(t *testing.T) ledger.CellID {
+func (b *bench) emptyCell(t *testing.T) planner.CellID {
 	t.Helper()
 	b.pull(t)
 	plan, err := b.store.WeekPlan(t.Context(), b.userID, b.week)
@@ -152,5 +153,5 @@ func (b *bench) emptyCell(t *testing.T) ledger.CellID {
 		}
 	}
 	t.Fatal("no cell is empty")
-	return ledger.CellID{}
+	return planner.CellID{}
 }

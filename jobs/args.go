@@ -1,12 +1,18 @@
 package jobs
 
-import "github.com/riverqueue/river"
+import (
+	"time"
+
+	"github.com/riverqueue/river"
+)
 
 // Queues, each with workers of its own, so that a flood of pulls never keeps a
 // push waiting.
 const (
-	queuePush = "push"
-	queuePull = "pull"
+	queuePush    = "push"
+	queuePull    = "pull"
+	queueUpkeep  = "upkeep"
+	queueNotices = "notices"
 )
 
 // PushArgs is the doorbell of a connection: there may be writes to send. Any
@@ -41,3 +47,18 @@ func (PullArgs) InsertOpts() river.InsertOpts {
 // that grow to a minute, about half an hour of an outage. The schedule starts
 // another one after that.
 const pullAttempts = 30
+
+// RecurArgs asks for the recurring work of everybody to be planned up to its
+// horizon.
+type RecurArgs struct{}
+
+// Kind implements [river.JobArgs]. It outlives deploys and never changes.
+func (RecurArgs) Kind() string { return "plan_recurrences" }
+
+// InsertOpts implements [river.JobArgsWithInsertOpts]. Whichever process leads, or
+// leads next, there is one job a day.
+func (RecurArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: queueUpkeep, Priority: 4, MaxAttempts: 5, UniqueOpts: river.UniqueOpts{ByPeriod: recurEvery}}
+}
+
+const recurEvery = 24 * time.Hour

@@ -227,7 +227,7 @@ func TestFault67_BulkPush(t *testing.T) {
 		err := b.store.InTx(t.Context(), func(tx *db.Tx) error {
 			minutes := planner.Minutes(15)
 			for i := range min(len(b.rows)*planner.DaysInWeek, bulk-planned) {
-				edit := db.CellEdit{Cell: b.cell(i/planner.DaysInWeek, i%planner.DaysInWeek), Planned: &minutes, MutationID: rand.Text()}
+				edit := db.CellEdit{Cell: b.cell(i/planner.DaysInWeek, i%planner.DaysInWeek), Planned: minutes, MutationID: rand.Text()}
 				if _, err := tx.EditCell(t.Context(), b.userID, edit); err != nil {
 					return err
 				}

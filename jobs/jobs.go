@@ -25,6 +25,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"furrow/ledger"
+	"furrow/notice"
 	"furrow/planner"
 )
 
@@ -40,6 +41,16 @@ type Store interface {
 	RevokeConnection(ctx context.Context, connectionID int64) error
 	ConnectionsWithDueWrites(ctx context.Context) ([]int64, error)
 	UsersWithOldPull(ctx context.Context, age time.Duration) ([]int64, error)
+	UsersWithShortRecurrences(ctx context.Context) ([]int64, error)
+	ExtendRecurrences(ctx context.Context, userID int64, now time.Time) error
+	IssueReset(ctx context.Context, linkID int64, write func(email string, token ledger.Secret) notice.Mail, ring func(tx pgx.Tx, mailID int64) error) error
+	EndQueuePauses(ctx context.Context, resume func(ctx context.Context, tx pgx.Tx, queue string) error) error
+	RanSchedule(ctx context.Context, name string, every time.Duration, started time.Time, outcome error) error
+	Sample(ctx context.Context) error
+	Outbound
+	Attic
+	StepAction(ctx context.Context, orderID int64, ring func(ctx context.Context, tx pgx.Tx, connectionID int64) error) (more bool, err error)
+	OpenActions(ctx context.Context, age time.Duration) ([]int64, error)
 	Clock(ctx context.Context) (time.Time, error)
 }
 
@@ -69,21 +80,55 @@ type Work struct {
 	Sweep time.Duration
 	// PullAge is the age at which a mirror is refreshed unasked; 15 min if zero.
 	PullAge time.Duration
+	// Mailer and Poster deliver mails and webhooks; nil: these are left to a
+	// process that has one.
+	Mailer Mailer
+	Poster Poster
+	// ResetMail writes the mail that leads to a new password; nil: that is
+	// left to a process that does.
+	ResetMail func(email string, token ledger.Secret) notice.Mail
+	// NoticeRetry is the wait after the first failed attempt to deliver; 15 s if zero.
+	NoticeRetry time.Duration
+	// PollOnly: the pool's connections do not last, so that nothing can be listened
+	// for. New jobs are looked for instead, a few times in a second.
+	PollOnly bool
+	// Keep is how long what is over is kept.
+	Keep Retention
 	// Now is the clock of this process; time.Now if nil.
 	Now func() time.Time
+	// Observer is told what is done; nobody if nil.
+	Observer Observer
 }
+
+// Observer measures what a process works. Its methods must be quick, and are
+// called by many at once.
+type Observer interface {
+	// Job: a job was run. outcome is "done", "waits" (it is run again later) or
+	// "failed"; waited is the time since it was due.
+	Job(kind, outcome string, waited, took time.Duration)
+	// Attempt: a write was brought on a step.
+	Attempt(a ledger.Attempt)
+}
+
+type noObserver struct{}
+
+func (noObserver) Job(string, string, time.Duration, time.Duration) {}
+func (noObserver) Attempt(ledger.Attempt)                           {}
 
 // Queue enqueues jobs and, where it was given work, works them. It is safe for
 // concurrent use.
 type Queue struct {
-	river *river.Client[pgx.Tx]
-	work  *Work
-	clock *clock
-	log   *slog.Logger
+	river   *river.Client[pgx.Tx]
+	pool    *pgxpool.Pool
+	work    *Work
+	clock   *clock
+	courier *courier
+	log     *slog.Logger
 
 	stopping     atomic.Bool
 	stopSweeping context.CancelFunc
 	sweeping     sync.WaitGroup
+	sampled      time.Time // by this process; for the sweep alone
 }
 
 // Times of the queue that must fit together with [ledger.Timing]: a drain's
@@ -93,14 +138,15 @@ const (
 	rescueAfter     = 60 * time.Second
 	lostAfter       = time.Minute // a run and its job are stored together
 	pullSlice       = 15 * time.Second
-	softStop        = 12 * time.Second // longer than a call that changes something, and within what Stop is given
-	fetchCooldown   = time.Millisecond // a click should be at work within milliseconds
+	softStop        = 12 * time.Second       // longer than a call that changes something, and within what Stop is given
+	fetchCooldown   = time.Millisecond       // a click should be at work within milliseconds
+	fetchPoll       = 250 * time.Millisecond // where nothing tells of new jobs
 	pushWorkers     = 10
 	pullWorkers     = 4
 	defaultSweep    = 10 * time.Second
 	defaultPullAge  = 15 * time.Minute
-	completedKept   = 24 * time.Hour
-	discardedKept   = 7 * 24 * time.Hour
+	defaultRetry    = 15 * time.Second
+	noticeWorkers   = 2
 	pullFirstWait   = 2 * time.Second
 	pullLongestWait = time.Minute
 )
@@ -110,16 +156,15 @@ const (
 // jobs from being fetched and finished.
 func New(pool *pgxpool.Pool, work *Work, log *slog.Logger) (*Queue, error) {
 	cfg := &river.Config{
-		Logger:                      log,
-		FetchCooldown:               fetchCooldown,
-		JobTimeout:                  jobTimeout,
-		RescueStuckJobsAfter:        rescueAfter,
-		SoftStopTimeout:             softStop,
-		CompletedJobRetentionPeriod: completedKept,
-		CancelledJobRetentionPeriod: completedKept,
-		DiscardedJobRetentionPeriod: discardedKept,
+		Logger:               log,
+		FetchCooldown:        fetchCooldown,
+		JobTimeout:           jobTimeout,
+		RescueStuckJobsAfter: rescueAfter,
+		SoftStopTimeout:      softStop,
 	}
-	q := &Queue{log: log}
+	q := &Queue{pool: pool, log: log}
+	traces := &trace{log: log, observer: noObserver{}}
+	cfg.Middleware = []rivertype.Middleware{traces}
 	if work != nil {
 		w := *work
 		if w.Timing == (ledger.Timing{}) {
@@ -131,6 +176,13 @@ func New(pool *pgxpool.Pool, work *Work, log *slog.Logger) (*Queue, error) {
 		if w.PullAge == 0 {
 			w.PullAge = defaultPullAge
 		}
+		if w.NoticeRetry == 0 {
+			w.NoticeRetry = defaultRetry
+		}
+		if w.Observer == nil {
+			w.Observer = noObserver{}
+		}
+		traces.observer = w.Observer
 		if w.Now == nil {
 			w.Now = time.Now
 		} else {
@@ -138,24 +190,32 @@ func New(pool *pgxpool.Pool, work *Work, log *slog.Logger) (*Queue, error) {
 		}
 		q.work = &w
 		q.clock = &clock{now: w.Now, store: w.Store, log: log}
+		q.courier = &courier{store: w.Store, mailer: w.Mailer, poster: w.Poster, first: w.NoticeRetry, now: w.Now, log: log}
 		workers := river.NewWorkers()
 		for _, err := range []error{
 			river.AddWorkerSafely(workers, &pushWorker{work: q.work, clock: q.clock, stopping: &q.stopping}),
 			river.AddWorkerSafely(workers, &pullWorker{work: q.work, clock: q.clock}),
+			river.AddWorkerSafely(workers, &recurWorker{work: q.work}),
+			addReset(workers, q.work),
+			river.AddWorkerSafely(workers, &cleanWorker{work: q.work, log: log}),
+			addCourier(workers, q.courier, q.clock),
+			river.AddWorkerSafely(workers, &orderWorker{work: q.work, clock: q.clock}),
 		} {
 			if err != nil {
 				return nil, fmt.Errorf("register workers: %w", err)
 			}
 		}
 		cfg.Workers = workers
+		if w.PollOnly {
+			cfg.PollOnly, cfg.FetchPollInterval = true, fetchPoll
+		}
 		// While versions run side by side, the job of a newer one waits for it. Only
 		// a job whose process died is not safe from an older leader, which discards
 		// what it does not know: what a new kind does must be found again by sweeping.
 		cfg.FetchOnlyKnownKinds = true
-		cfg.Queues = map[string]river.QueueConfig{
-			queuePush: {MaxWorkers: pushWorkers},
-			queuePull: {MaxWorkers: pullWorkers},
-		}
+		cfg.Queues = queues()
+		cfg.CompletedJobRetentionPeriod, cfg.CancelledJobRetentionPeriod, cfg.DiscardedJobRetentionPeriod = kept(w.Keep.Jobs), kept(w.Keep.Jobs), kept(w.Keep.Jobs)
+		cfg.PeriodicJobs = []*river.PeriodicJob{recurDaily(), cleanDaily()}
 	}
 	client, err := river.NewClient(riverpgxv5.New(pool), cfg)
 	if err != nil {
@@ -234,6 +294,19 @@ func (q *Queue) Start(ctx context.Context) error {
 	return nil
 }
 
+// Alive returns nil while the queue works jobs, or was given none to work.
+func (q *Queue) Alive() error {
+	if q.work == nil {
+		return nil
+	}
+	select {
+	case <-q.river.Stopped():
+		return errors.New("the queue has stopped")
+	default:
+		return nil
+	}
+}
+
 // Stop lets running jobs end what they are at, then cuts them short; what is left
 // of them is for another process, or the next start. It gives up when ctx is over.
 func (q *Queue) Stop(ctx context.Context) error {
@@ -251,12 +324,14 @@ func (q *Queue) Stop(ctx context.Context) error {
 	return nil
 }
 
-// sweep rings for connections with due writes that nobody works on, and starts
-// pulls that have grown due, at once and then again and again. Every process
-// sweeps: doing so twice is harmless.
+// sweep rings for connections with due writes that nobody works on, starts pulls
+// that have grown due, and ends what operators have paused for a time, at once
+// and then again and again. Every process sweeps: doing so twice is harmless.
 func (q *Queue) sweep(ctx context.Context) {
 	for {
-		if err := q.sweepOnce(ctx); err != nil && ctx.Err() == nil {
+		started := q.work.Now()
+		err := q.sweepOnce(ctx)
+		if err = errors.Join(err, q.work.ran(ctx, ScheduleSweep, q.work.Sweep, started, err)); err != nil && ctx.Err() == nil {
 			q.log.Warn("sweep", "error", err)
 		}
 		jitter := time.Duration(rand.Int64N(int64(q.work.Sweep)/5 + 1))
@@ -272,6 +347,9 @@ func (q *Queue) sweepOnce(ctx context.Context) error {
 	if err := q.clock.compare(ctx); err != nil {
 		return err
 	}
+	if err := q.resumeOver(ctx); err != nil {
+		return err
+	}
 	connections, err := q.work.Store.ConnectionsWithDueWrites(ctx)
 	if err != nil {
 		return err
@@ -281,16 +359,23 @@ func (q *Queue) sweepOnce(ctx context.Context) error {
 			return fmt.Errorf("ring for connection %d: %w", id, err)
 		}
 	}
-	if err := q.failLostRuns(ctx); err != nil {
+	if err := errors.Join(q.failLostRuns(ctx), q.ringNotices(ctx), q.ringOrders(ctx)); err != nil {
 		return err
 	}
+	return errors.Join(q.startPulls(ctx), q.sample(ctx))
+}
+
+// startPulls starts the pulls that have grown due.
+func (q *Queue) startPulls(ctx context.Context) error {
+	started := q.work.Now()
 	users, err := q.work.Store.UsersWithOldPull(ctx, q.work.PullAge)
-	if err != nil {
+	if err != nil || len(users) == 0 {
 		return err
 	}
 	var errs []error
 	for _, id := range users {
 		errs = append(errs, q.work.StartPull(ctx, id))
 	}
-	return errors.Join(errs...)
+	err = errors.Join(errs...)
+	return errors.Join(err, q.work.ran(ctx, SchedulePulls, q.work.PullAge, started, err))
 }

@@ -154,8 +154,8 @@ type bench struct {
 	userID       int64
 	connectionID int64
 	week         planner.Week
-	rows         []ledger.RowID // what may be logged on
-	bell         *jobs.Queue    // enqueues only
+	rows         []planner.RowID // what may be logged on
+	bell         *jobs.Queue     // enqueues only
 }
 
 // benchOptions changes what setUp makes. Zero fields leave it as it is.
@@ -219,7 +219,7 @@ func (b *bench) join(t *testing.T, email string) {
 	t.Helper()
 	ctx := t.Context()
 	var err error
-	b.userID, err = b.store.CreateUser(ctx, email, "hash", false)
+	b.userID, err = b.store.CreateUser(ctx, email, "hash", db.RoleUser)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,15 +306,15 @@ func (b *bench) run(t *testing.T, work *jobs.Work) (stop func()) {
 }
 
 // cell is the i-th row on the d-th day of the week.
-func (b *bench) cell(i, d int) ledger.CellID {
-	return ledger.CellID{RowID: b.rows[i], Date: b.week.Day(d)}
+func (b *bench) cell(i, d int) planner.CellID {
+	return planner.CellID{RowID: b.rows[i], Date: b.week.Day(d)}
 }
 
-func (b *bench) plan(t *testing.T, cell ledger.CellID, minutes planner.Minutes, note string) {
+func (b *bench) plan(t *testing.T, cell planner.CellID, minutes planner.Minutes, note string) {
 	t.Helper()
 	err := b.store.InTx(t.Context(), func(tx *db.Tx) error {
 		_, err := tx.EditCell(t.Context(), b.userID, db.CellEdit{
-			Cell: cell, Planned: &minutes, Note: &note, MutationID: rand.Text(), Seen: 1 << 60,
+			Cell: cell, Planned: minutes, Note: &note, MutationID: rand.Text(), Seen: 1 << 60,
 		})
 		return err
 	})
@@ -569,4 +569,27 @@ func (b *bench) mirrored(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// A process whose queue has ended, for whatever reason, does not say that it is
+// ready.
+func TestAlive(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	queue, err := jobs.New(b.pool, b.work(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := queue.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(queue.Alive(), b.bell.Alive()); err != nil {
+		t.Error(err)
+	}
+	if err := queue.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if queue.Alive() == nil || b.bell.Alive() != nil {
+		t.Errorf("after the end %v, without workers %v", queue.Alive(), b.bell.Alive())
+	}
 }

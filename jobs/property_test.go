@@ -126,7 +126,7 @@ type world struct {
 	*bench
 	t     *testing.T
 	rt    *rapid.T
-	cells []ledger.CellID
+	cells []planner.CellID
 }
 
 // begin empties the week, here and in Harvest.
@@ -175,7 +175,7 @@ func (w *world) sends(insist bool) int {
 }
 
 // takes lets a person take what Harvest has of a cell; that may not be possible now.
-func (w *world) takes(cell ledger.CellID) {
+func (w *world) takes(cell planner.CellID) {
 	w.answers(func(tx *db.Tx, plan ledger.WeekPlan, choice db.Choice) error {
 		choice.Cell = cell
 		return tx.TakeTheirs(w.t.Context(), w.userID, plan, choice)
@@ -242,7 +242,7 @@ func (w *world) somebody(does func(sandboxtest.TimeEntry)) {
 	does(list[rapid.IntRange(0, len(list)-1).Draw(w.rt, "entry")])
 }
 
-func (w *world) cell() ledger.CellID { return rapid.SampledFrom(w.cells).Draw(w.rt, "cell") }
+func (w *world) cell() planner.CellID { return rapid.SampledFrom(w.cells).Draw(w.rt, "cell") }
 
 func (w *world) actions() map[string]func(*rapid.T) {
 	steps := []step{"", "", "", stepLeased, stepBegun, stepAnswered, stepSettled}
@@ -324,7 +324,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 }
 
 // stops asks for the end of a cell's timer, if it has one.
-func (w *world) stops(cell ledger.CellID) {
+func (w *world) stops(cell planner.CellID) {
 	w.answers(func(tx *db.Tx, plan ledger.WeekPlan, choice db.Choice) error {
 		_, _, err := tx.StopTimer(w.t.Context(), w.userID, *plan.Connection, cell, choice.MutationID)
 		return err
@@ -366,7 +366,7 @@ func TestRandomFaults(t *testing.T) {
 	b := setUp(t, benchOptions{})
 	b.week = b.week.Next() // empty in the sandbox, and within every pull
 	rapid.Check(t, func(rt *rapid.T) {
-		w := &world{bench: b, t: t, rt: rt, cells: []ledger.CellID{b.cell(0, 0), b.cell(0, 1), b.cell(1, 1), b.cell(2, 2)}}
+		w := &world{bench: b, t: t, rt: rt, cells: []planner.CellID{b.cell(0, 0), b.cell(0, 1), b.cell(1, 1), b.cell(2, 2)}}
 		w.begin()
 		rt.Repeat(w.actions())
 		w.heals()

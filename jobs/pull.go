@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"furrow/ledger"
+	"furrow/planner"
 )
 
 type pullWorker struct {
@@ -20,6 +21,9 @@ type pullWorker struct {
 // Work brings a sync run on by one slice, and tells the run what keeps it.
 func (w *pullWorker) Work(ctx context.Context, job *river.Job[PullArgs]) error {
 	run, err := w.work.Store.Run(ctx, job.Args.SyncRunID, w.work.Now())
+	if errors.Is(err, planner.ErrNotFound) {
+		return nil // it went with its user
+	}
 	if err != nil {
 		return err
 	}
@@ -30,6 +34,12 @@ func (w *pullWorker) Work(ctx context.Context, job *river.Job[PullArgs]) error {
 		}
 	} else if !run.State.Live() {
 		return nil
+	}
+	if run.Paused > 0 {
+		if err := w.work.Store.DelayRun(ctx, run.ID, run.Paused, string(ledger.WaitPaused), 0); err != nil {
+			return err
+		}
+		return w.clock.snooze(min(run.Paused, pausedLook))
 	}
 	err = w.pull(ctx, run)
 	if err == nil && run.Held {
@@ -74,6 +84,10 @@ func (w *pullWorker) pull(ctx context.Context, run ledger.Run) error {
 	}
 	return ledger.Pull(ctx, remote, w.work.Store.Mirror(run), run, pullSlice)
 }
+
+// pausedLook is how often a run of a paused connection looks whether an operator
+// has let it go on.
+const pausedLook = 15 * time.Second
 
 // NextRetry implements [river.Worker], with the wait that the run was told.
 func (w *pullWorker) NextRetry(job *river.Job[PullArgs]) time.Time {

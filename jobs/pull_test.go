@@ -352,7 +352,7 @@ func TestPullRevived(t *testing.T) {
 	if len(job.Errors) != 1 || !strings.Contains(job.Errors[0].Text, "403") || strings.Contains(job.Errors[0].Text, sandboxtest.Token) {
 		t.Errorf("job %+v", job)
 	}
-	if err := b.store.InTx(t.Context(), func(tx *db.Tx) error { return b.bell.Retry(t.Context(), tx, job.ID) }); err != nil {
+	if err := b.store.InTx(t.Context(), func(tx *db.Tx) error { return b.bell.Act(t.Context(), tx, jobs.RetryJob, job.ID) }); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "the end of the run", func() bool {
@@ -454,5 +454,23 @@ func TestPullWithoutJob(t *testing.T) {
 	}
 	if run := b.runEnds(t, id); run.State != ledger.RunDone {
 		t.Errorf("the run is %s", run.State)
+	}
+}
+
+// TestJobsOfADeletedUser: they have nothing to do, and end.
+func TestJobsOfADeletedUser(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, benchOptions{})
+	b.startRun(t)
+	b.plan(t, b.cell(0, 0), 60, "")
+	b.confirm(t, nil)
+	if err := b.store.DeleteUser(t.Context(), b.userID, 0, true); err != nil {
+		t.Fatal(err)
+	}
+	before := len(b.sandbox.Requests(t))
+	b.run(t, b.work())
+	b.jobsEnd(t)
+	if calls := b.sandbox.Requests(t)[before:]; len(calls) != 0 {
+		t.Errorf("%d calls were made for somebody who is gone", len(calls))
 	}
 }

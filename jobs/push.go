@@ -56,21 +56,28 @@ func (w *pushWorker) drain(ctx context.Context, connectionID int64, box ledger.O
 	if err != nil {
 		return err
 	}
-	return ledger.Drain(ctx, remote, stoppable{box, w.stopping}, w.work.Timing)
+	return ledger.Drain(ctx, remote, watched{box, w.stopping, w.work.Observer}, w.work.Timing)
 }
 
-// stoppable is an outbox that has no next write once the process is to stop.
-type stoppable struct {
+// watched is an outbox that has no next write once the process is to stop, and
+// of which the attempts are measured.
+type watched struct {
 	ledger.Outbox
 
 	stopping *atomic.Bool
+	observer Observer
 }
 
-func (s stoppable) Next(ctx context.Context) (ledger.Write, bool, error) {
-	if s.stopping.Load() {
+func (b watched) Next(ctx context.Context) (ledger.Write, bool, error) {
+	if b.stopping.Load() {
 		return ledger.Write{}, false, nil
 	}
-	return s.Outbox.Next(ctx)
+	return b.Outbox.Next(ctx)
+}
+
+func (b watched) Settle(ctx context.Context, w ledger.Write, r ledger.Result) error {
+	b.observer.Attempt(r.Attempt)
+	return b.Outbox.Settle(ctx, w, r)
 }
 
 // Timeout implements [river.Worker].

@@ -274,9 +274,9 @@ func (b *bench) taskAssignmentPath(t *testing.T) string {
 }
 
 // otherProject is a cell of the day in a row of another project than the first.
-func (b *bench) otherProject(t *testing.T, day int) ledger.CellID {
+func (b *bench) otherProject(t *testing.T, day int) planner.CellID {
 	t.Helper()
-	i := slices.IndexFunc(b.rows, func(row ledger.RowID) bool { return row.ProjectID != b.rows[0].ProjectID })
+	i := slices.IndexFunc(b.rows, func(row planner.RowID) bool { return row.ProjectID != b.rows[0].ProjectID })
 	if i < 0 {
 		t.Fatal("there is one project only")
 	}

@@ -20,6 +20,7 @@ import (
 	"furrow/harvest/sandbox/sandboxtest"
 	"furrow/jobs"
 	"furrow/ledger"
+	"furrow/planner"
 )
 
 // backUp saves the database as furrow backup does.
@@ -87,19 +88,19 @@ func (b *bench) pulling() *jobs.Work {
 }
 
 // free finds cells of the week on which Harvest has nothing.
-func (b *bench) free(t *testing.T, n int) []ledger.CellID {
+func (b *bench) free(t *testing.T, n int) []planner.CellID {
 	t.Helper()
 	plan, err := b.store.WeekPlan(t.Context(), b.userID, b.week)
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken := map[ledger.CellID]bool{}
+	taken := map[planner.CellID]bool{}
 	for _, row := range plan.Rows {
 		for i, c := range row.Cells {
-			taken[ledger.CellID{RowID: row.ID, Date: b.week.Day(i)}] = c.OthersCount > 0
+			taken[planner.CellID{RowID: row.ID, Date: b.week.Day(i)}] = c.OthersCount > 0
 		}
 	}
-	var cells []ledger.CellID
+	var cells []planner.CellID
 	for i := range b.rows {
 		for d := range 5 {
 			if cell := b.cell(i, d); !taken[cell] && len(cells) < n {
@@ -114,7 +115,7 @@ func (b *bench) free(t *testing.T, n int) []ledger.CellID {
 }
 
 // shown is what the week and the review say of a cell.
-func (b *bench) shown(t *testing.T, id ledger.CellID) string {
+func (b *bench) shown(t *testing.T, id planner.CellID) string {
 	t.Helper()
 	plan, err := b.store.WeekPlan(t.Context(), b.userID, b.week)
 	if err != nil {
@@ -185,7 +186,7 @@ func TestFault50_RestoreOfAnOlderBackup(t *testing.T) {
 	b.pulledWell(t)
 	cells := b.free(t, 8)
 	kept, changed, deleted, waiting, inDoubt, planned, forgotten, twice := cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6], cells[7]
-	for _, cell := range []ledger.CellID{kept, changed, deleted} {
+	for _, cell := range []planner.CellID{kept, changed, deleted} {
 		b.plan(t, cell, 90, "before")
 	}
 	b.confirm(t, nil)
@@ -233,7 +234,7 @@ func TestFault50_RestoreOfAnOlderBackup(t *testing.T) {
 	r.sentAfterListing(t)
 	for _, tt := range []struct {
 		name string
-		cell ledger.CellID
+		cell planner.CellID
 		want string
 	}{
 		{"kept", kept, "90 planned, 150 tracked, in_harvest, skip already_sent false"},

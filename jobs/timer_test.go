@@ -16,12 +16,12 @@ import (
 )
 
 // today is the first row on today's date in Ida's zone, planned with two hours.
-func (b *bench) today(t *testing.T) ledger.CellID {
+func (b *bench) today(t *testing.T) planner.CellID {
 	t.Helper()
 	return b.todayOn(t, 0)
 }
 
-func (b *bench) todayOn(t *testing.T, row int) ledger.CellID {
+func (b *bench) todayOn(t *testing.T, row int) planner.CellID {
 	t.Helper()
 	zone, err := time.LoadLocation("Europe/Copenhagen")
 	if err != nil {
@@ -29,13 +29,13 @@ func (b *bench) todayOn(t *testing.T, row int) ledger.CellID {
 	}
 	today := planner.DateOf(time.Now().In(zone))
 	b.week = planner.WeekOf(today, time.Monday)
-	cell := ledger.CellID{RowID: b.rows[row], Date: today}
+	cell := planner.CellID{RowID: b.rows[row], Date: today}
 	b.plan(t, cell, 120, "prep call")
 	return cell
 }
 
 // startTimer does what the handler does.
-func (b *bench) startTimer(t *testing.T, cell ledger.CellID) error {
+func (b *bench) startTimer(t *testing.T, cell planner.CellID) error {
 	t.Helper()
 	return b.store.InTx(t.Context(), func(tx *db.Tx) error {
 		id, _, err := tx.LockConnection(t.Context(), b.userID)
@@ -53,14 +53,14 @@ func (b *bench) startTimer(t *testing.T, cell ledger.CellID) error {
 	})
 }
 
-func (b *bench) mustStart(t *testing.T, cell ledger.CellID) {
+func (b *bench) mustStart(t *testing.T, cell planner.CellID) {
 	t.Helper()
 	if err := b.startTimer(t, cell); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (b *bench) stopTimer(t *testing.T, cell ledger.CellID, want db.StopOutcome) {
+func (b *bench) stopTimer(t *testing.T, cell planner.CellID, want db.StopOutcome) {
 	t.Helper()
 	err := b.store.InTx(t.Context(), func(tx *db.Tx) error {
 		id, state, err := tx.LockConnection(t.Context(), b.userID)
@@ -82,7 +82,7 @@ func (b *bench) stopTimer(t *testing.T, cell ledger.CellID, want db.StopOutcome)
 }
 
 // cellNow is a cell as the week shows it.
-func (b *bench) cellNow(t *testing.T, cell ledger.CellID) ledger.Cell {
+func (b *bench) cellNow(t *testing.T, cell planner.CellID) ledger.Cell {
 	t.Helper()
 	plan, err := b.store.WeekPlan(t.Context(), b.userID, b.week)
 	if err != nil {
@@ -93,7 +93,7 @@ func (b *bench) cellNow(t *testing.T, cell ledger.CellID) ledger.Cell {
 
 // timed checks that Harvest has so many entries of ours, each reference once,
 // and whether one of them runs, there and here.
-func (b *bench) timed(t *testing.T, cell ledger.CellID, entries int, runs bool) {
+func (b *bench) timed(t *testing.T, cell planner.CellID, entries int, runs bool) {
 	t.Helper()
 	found, running := b.entries(t), 0
 	for reference, list := range found {
@@ -184,22 +184,22 @@ func TestTimer(t *testing.T) {
 // timerOp is a write of a timer: what comes before it, and the call it makes.
 type timerOp struct {
 	name, method, path string
-	before             func(*testing.T, *bench, ledger.CellID) // what is settled before
-	do                 func(*testing.T, *bench, ledger.CellID)
+	before             func(*testing.T, *bench, planner.CellID) // what is settled before
+	do                 func(*testing.T, *bench, planner.CellID)
 	runs               bool // when it is done
 }
 
 func timerOps() []timerOp {
-	start := func(t *testing.T, b *bench, cell ledger.CellID) { t.Helper(); b.mustStart(t, cell) }
-	stop := func(t *testing.T, b *bench, cell ledger.CellID) { t.Helper(); b.stopTimer(t, cell, db.StopAsked) }
+	start := func(t *testing.T, b *bench, cell planner.CellID) { t.Helper(); b.mustStart(t, cell) }
+	stop := func(t *testing.T, b *bench, cell planner.CellID) { t.Helper(); b.stopTimer(t, cell, db.StopAsked) }
 	return []timerOp{
-		{"start", http.MethodPost, entriesPath, func(*testing.T, *bench, ledger.CellID) {}, start, true},
-		{"stop", http.MethodPatch, entriesPath, func(t *testing.T, b *bench, cell ledger.CellID) {
+		{"start", http.MethodPost, entriesPath, func(*testing.T, *bench, planner.CellID) {}, start, true},
+		{"stop", http.MethodPatch, entriesPath, func(t *testing.T, b *bench, cell planner.CellID) {
 			t.Helper()
 			start(t, b, cell)
 			b.drain(t)
 		}, stop, false},
-		{"restart", http.MethodPatch, entriesPath, func(t *testing.T, b *bench, cell ledger.CellID) {
+		{"restart", http.MethodPatch, entriesPath, func(t *testing.T, b *bench, cell planner.CellID) {
 			t.Helper()
 			start(t, b, cell)
 			b.drain(t)
@@ -277,7 +277,7 @@ func TestTimerCrash(t *testing.T) {
 // TestStopBehindStart: a stop waits until it is known what came of the start.
 func TestStopBehindStart(t *testing.T) {
 	t.Parallel()
-	uncertain := func(t *testing.T, b *bench, kind string) ledger.CellID {
+	uncertain := func(t *testing.T, b *bench, kind string) planner.CellID {
 		t.Helper()
 		cell := b.today(t)
 		b.fault(t, http.MethodPost, entriesPath, kind, 1, nil)

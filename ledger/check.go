@@ -4,7 +4,7 @@ import "furrow/planner"
 
 // SentEntry is an entry of ours on its cell, as the store knows it.
 type SentEntry struct {
-	Cell  CellID
+	Cell  planner.CellID
 	Timer bool // made by a timer, so its time is not ours to say
 	Pushed
 }
@@ -12,7 +12,7 @@ type SentEntry struct {
 // FoundEntry is an entry in Harvest that carries a reference of ours.
 type FoundEntry struct {
 	RemoteID int64
-	Cell     CellID
+	Cell     planner.CellID
 	Hours    planner.Hours
 	Notes    string
 	PushedID string // the entry of ours that has this reference; empty if none has

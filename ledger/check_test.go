@@ -6,13 +6,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"furrow/ledger"
+	"furrow/planner"
 )
 
 func TestCheckEntries(t *testing.T) {
 	t.Parallel()
 	named := func(id string, p *ledger.Pushed) ledger.SentEntry {
 		p.ID = id
-		return ledger.SentEntry{Cell: ledger.CellID{RowID: rowID, Date: week.Start}, Pushed: *p}
+		return ledger.SentEntry{Cell: planner.CellID{RowID: rowID, Date: week.Start}, Pushed: *p}
 	}
 	timer := named("t", changedThere())
 	timer.Timer = true

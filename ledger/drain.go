@@ -94,7 +94,7 @@ func Drain(ctx context.Context, remote Remote, box Outbox, timing Timing) error 
 		if !ok {
 			return nil
 		}
-		goOn, err := d.handle(ctx, w)
+		goOn, err := d.handle(WithTrace(ctx, Trace{Request: w.Request, JobID: TraceOf(ctx).JobID, WriteID: w.ID}), w)
 		if err != nil {
 			return fmt.Errorf("write %d: %w", w.ID, err)
 		}

@@ -261,6 +261,7 @@ const (
 	WaitAsked     WaitReason = "asked"     // Harvest answered 429 or 503 with Retry-After
 	WaitLimit     WaitReason = "limit"     // our own pacing
 	WaitBreaker   WaitReason = "breaker"   // Harvest is failing; one probe at a time
+	WaitPaused    WaitReason = "paused"    // an operator has paused the connection
 	WaitUntrusted WaitReason = "untrusted" // its certificate does not prove that it is Harvest
 )
 

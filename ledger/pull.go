@@ -37,6 +37,9 @@ type Run struct {
 	// Held: nothing is sent for the connection until this run has ended well. The
 	// window reaches over the dates of all that waits.
 	Held bool
+	// Paused is for how long nothing is exchanged for the connection, by the word of
+	// an operator.
+	Paused time.Duration
 }
 
 // Window is a range of spent dates, both inclusive.

@@ -37,7 +37,7 @@ const (
 
 // Line is one cell in the reviewed diff of a push.
 type Line struct {
-	Cell    CellID
+	Cell    planner.CellID
 	Action  LineAction
 	Reason  LineReason // empty for a plain line
 	Detail  string     // Harvest's own words, if there are any
@@ -77,7 +77,7 @@ func (p WeekPlan) PushLines(day *planner.Date, today planner.Date) []Line {
 			if !ok {
 				continue
 			}
-			line.Cell = CellID{RowID: row.ID, Date: date}
+			line.Cell = planner.CellID{RowID: row.ID, Date: date}
 			if timestamps {
 				line.setTimed(&row.Cells[i])
 			}

@@ -13,7 +13,7 @@ import (
 var (
 	week  = planner.Week{Start: planner.NewDate(2026, time.November, 23)}
 	today = planner.NewDate(2026, time.November, 25)
-	rowID = ledger.RowID{ProjectID: 3, TaskID: 4}
+	rowID = planner.RowID{ProjectID: 3, TaskID: 4}
 )
 
 // on is a week with one row and one cell, on a day counted from Monday.
@@ -55,7 +55,7 @@ func changedThere() *ledger.Pushed {
 
 // moved is an entry of ours that somebody put on another day in Harvest.
 func moved() *ledger.Pushed {
-	return pushed(func(p *ledger.Pushed) { p.MovedTo = &ledger.CellID{RowID: rowID, Date: week.Day(6)} })
+	return pushed(func(p *ledger.Pushed) { p.MovedTo = &planner.CellID{RowID: rowID, Date: week.Day(6)} })
 }
 
 // inFlight is p with an update that was sent and not answered.
@@ -190,7 +190,7 @@ func TestPushLines(t *testing.T) {
 			if diff := cmp.Diff(*tt.want, want{l.Action, l.Reason, l.Detail, l.Ticked, l.Before, l.After, l.Hours}); diff != "" {
 				t.Error(diff)
 			}
-			if l.Cell != (ledger.CellID{RowID: rowID, Date: week.Day(tt.day)}) || l.Planned != tt.cell.Planned || l.Note != tt.cell.Note {
+			if l.Cell != (planner.CellID{RowID: rowID, Date: week.Day(tt.day)}) || l.Planned != tt.cell.Planned || l.Note != tt.cell.Note {
 				t.Errorf("line %+v", l)
 			}
 			if sendable := l.Action != ledger.LineSkip && l.Action != ledger.LineBlocked; l.Sendable() != sendable || l.Ticked && !sendable {
@@ -208,20 +208,20 @@ func TestPushLinesOrder(t *testing.T) {
 	t.Parallel()
 	plan := ledger.WeekPlan{Week: week}
 	for i := range 3 {
-		row := ledger.Row{ID: ledger.RowID{ProjectID: int64(30 - i), TaskID: 1}, Active: true}
+		row := ledger.Row{ID: planner.RowID{ProjectID: int64(30 - i), TaskID: 1}, Active: true}
 		row.Cells[0].Planned, row.Cells[i].Planned = 60, 60
 		plan.Rows = append(plan.Rows, row)
 	}
-	ids := func(lines []ledger.Line) (ids []ledger.CellID) {
+	ids := func(lines []ledger.Line) (ids []planner.CellID) {
 		for _, l := range lines {
 			ids = append(ids, l.Cell)
 		}
 		return ids
 	}
-	cell := func(project int64, day int) ledger.CellID {
-		return ledger.CellID{RowID: ledger.RowID{ProjectID: project, TaskID: 1}, Date: week.Day(day)}
+	cell := func(project int64, day int) planner.CellID {
+		return planner.CellID{RowID: planner.RowID{ProjectID: project, TaskID: 1}, Date: week.Day(day)}
 	}
-	all := []ledger.CellID{cell(30, 0), cell(29, 0), cell(28, 0), cell(29, 1), cell(28, 2)}
+	all := []planner.CellID{cell(30, 0), cell(29, 0), cell(28, 0), cell(29, 1), cell(28, 2)}
 	if diff := cmp.Diff(all, ids(plan.PushLines(nil, today))); diff != "" {
 		t.Error(diff)
 	}

@@ -19,7 +19,7 @@ const (
 // Difference is a cell that a person should settle, with what can be done. What
 // Harvest has can always be taken.
 type Difference struct {
-	ID   CellID
+	ID   planner.CellID
 	Kind DifferenceKind
 	Row  *Row
 	Cell *Cell
@@ -77,7 +77,7 @@ func (p *WeekPlan) Differences(today planner.Date) []Difference {
 	if len(found) == 0 {
 		return nil
 	}
-	lines := map[CellID]*Line{}
+	lines := map[planner.CellID]*Line{}
 	all := p.PushLines(nil, today)
 	for i := range all {
 		lines[all[i].Cell] = &all[i]
@@ -104,7 +104,7 @@ func (p *WeekPlan) eachDifference(today planner.Date, f func(Difference)) {
 		for r := range p.Rows {
 			row := &p.Rows[r]
 			if kind := row.Cells[i].difference(date > today); kind != DiffersNot {
-				f(Difference{ID: CellID{RowID: row.ID, Date: date}, Kind: kind, Row: row, Cell: &row.Cells[i]})
+				f(Difference{ID: planner.CellID{RowID: row.ID, Date: date}, Kind: kind, Row: row, Cell: &row.Cells[i]})
 			}
 		}
 	}

@@ -98,7 +98,7 @@ func TestDifferences(t *testing.T) {
 			if got.Line != nil {
 				line = got.Line.Action
 			}
-			if got.Kind != tt.kind || line != tt.line || got.ID != (ledger.CellID{RowID: rowID, Date: plan.Week.Day(tt.day)}) {
+			if got.Kind != tt.kind || line != tt.line || got.ID != (planner.CellID{RowID: rowID, Date: plan.Week.Day(tt.day)}) {
 				t.Errorf("difference %+v, line %+v", got, got.Line)
 			}
 			if diff := cmp.Diff(tt.moveTo, got.MoveTo); diff != "" {
@@ -156,7 +156,7 @@ func TestTakeAll(t *testing.T) {
 				to := (i + 1) % planner.DaysInWeek
 				if i%2 == 0 && to%2 == 1 {
 					cells[i].Ours = pushed(func(p *ledger.Pushed) {
-						p.MovedTo, p.RemoteHours = &ledger.CellID{RowID: rowID, Date: week.Day(to)}, remote
+						p.MovedTo, p.RemoteHours = &planner.CellID{RowID: rowID, Date: week.Day(to)}, remote
 					})
 				}
 			}

@@ -107,7 +107,7 @@ func (p WeekPlan) setStarts(lines []Line) {
 // Overlapping returns the cells of those timed lines that are at the same time
 // as another entry would then be: one of Harvest's, one on its way there, or
 // another of the lines.
-func (p WeekPlan) Overlapping(lines []Line) map[CellID]bool {
+func (p WeekPlan) Overlapping(lines []Line) map[planner.CellID]bool {
 	spans := p.beside(lines)
 	others := len(spans)
 	for _, l := range lines {
@@ -115,7 +115,7 @@ func (p WeekPlan) Overlapping(lines []Line) map[CellID]bool {
 			spans = append(spans, l.span())
 		}
 	}
-	cells := map[CellID]bool{}
+	cells := map[planner.CellID]bool{}
 	at := others
 	for _, l := range lines {
 		if !l.Timed || l.Start.IsZero() {
@@ -162,13 +162,13 @@ func (p WeekPlan) beside(lines []Line) []Span {
 }
 
 // ours are the entries of ours in the week by their cells.
-func (p WeekPlan) ours() map[CellID]*Pushed {
-	ours := map[CellID]*Pushed{}
+func (p WeekPlan) ours() map[planner.CellID]*Pushed {
+	ours := map[planner.CellID]*Pushed{}
 	for r := range p.Rows {
 		row := &p.Rows[r]
 		for i := range row.Cells {
 			if own := row.Cells[i].Ours; own != nil {
-				ours[CellID{RowID: row.ID, Date: p.Week.Day(i)}] = own
+				ours[planner.CellID{RowID: row.ID, Date: p.Week.Day(i)}] = own
 			}
 		}
 	}

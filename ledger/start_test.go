@@ -17,7 +17,7 @@ func clock(hour, minute planner.Minutes) planner.Minutes { return hour*60 + minu
 func timedWeek(cells ...ledger.Cell) ledger.WeekPlan {
 	plan := ledger.WeekPlan{Week: week, Connection: &ledger.Connection{State: ledger.Connected, Account: ledger.Account{TimestampTimers: true}}}
 	for i, c := range cells {
-		row := ledger.Row{ID: ledger.RowID{ProjectID: int64(i + 1), TaskID: 1}, Active: true}
+		row := ledger.Row{ID: planner.RowID{ProjectID: int64(i + 1), TaskID: 1}, Active: true}
 		row.Cells[0] = c
 		plan.Rows = append(plan.Rows, row)
 	}

@@ -9,7 +9,7 @@ import (
 // Timer is a timer of Harvest's that runs, is to run or is to stop, or of which
 // Harvest refused that.
 type Timer struct {
-	Cell     CellID
+	Cell     planner.CellID
 	PushedID string // of the entry of ours that it is on; empty if it was not started from here
 	RemoteID int64  // Harvest's id of the entry; 0 if not known
 	Running  bool   // as of what was last heard of Harvest
@@ -100,7 +100,7 @@ const (
 
 // StartRefusal tells whether a timer can be started on a cell; today is the
 // user's date.
-func (p *WeekPlan) StartRefusal(id CellID, today planner.Date) StartRefusal {
+func (p *WeekPlan) StartRefusal(id planner.CellID, today planner.Date) StartRefusal {
 	for i := range p.Rows {
 		if p.Rows[i].ID == id.RowID && p.Week.Contains(id.Date) {
 			return p.StartRefusalOf(&p.Rows[i], id.Date, today)

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"time"
 
 	"furrow/planner"
@@ -22,9 +21,17 @@ type Connection struct {
 	BudgetsAt     time.Time
 	// Held: the store may have forgotten what was sent, so nothing is until a sync has shown what Harvest has.
 	Held          bool
+	Pause         Pause
 	BudgetsHidden bool // Harvest does not show budgets to this user; those stored are as of BudgetsAt
 
 	Unfinished int // writes that have not reached a final state
+}
+
+// Pause is an operator's: nothing is exchanged with Harvest for the connection
+// until it is over. The zero value is none.
+type Pause struct {
+	Until  time.Time
+	Reason string // in the operator's words
 }
 
 // ConnectionState says whether Harvest can be called for a connection.
@@ -37,46 +44,62 @@ const (
 	Disconnected ConnectionState = "disconnected" // by its owner
 )
 
-// RowID names a row: a project and a task by our ids.
-type RowID struct {
-	ProjectID, TaskID int64
-}
-
-// CellID names a cell.
-type CellID struct {
-	RowID
-	Date planner.Date
-}
-
-// Compare orders cells by project, task and date, for [slices.SortFunc].
-func (c CellID) Compare(other CellID) int {
-	return cmp.Or(cmp.Compare(c.ProjectID, other.ProjectID), cmp.Compare(c.TaskID, other.TaskID), cmp.Compare(c.Date, other.Date))
-}
-
 // WeekPlan is everything a week's page shows, of one user.
 type WeekPlan struct {
 	Week       planner.Week
 	UserEmail  string
-	IsAdmin    bool
 	Profile    planner.Profile
 	Connection *Connection // nil: never connected
 	Version    int64       // newest plan event of the user in this week
-	Rows       []Row       // by client, project and task name
+
+	Undo     int64              // the change of this week that an undo takes back; 0: none
+	UndoKind planner.ChangeKind // what that was
+	Redo     int64              // the undo that a redo takes back; 0: none
+
+	Rows []Row // by client, project and task name
 	// DayLocks says for each day why Harvest takes no entries on it; empty if it does.
 	DayLocks [planner.DaysInWeek]string
+	Off      []planner.DayOff // by date
+	Finance  Finance
 	Spans    []Span      // when Harvest's entries of the week are, as far as they have a start
 	Run      *RunStatus  // latest sync run; nil: none yet
 	Writes   WriteCounts // of the user, over all weeks
+	Before   WeekBefore  // only read for the page of the week
+}
+
+// WeekBefore is what the page of a week tells of the one before it.
+type WeekBefore struct {
+	HasRows    bool
+	Unfinished planner.Minutes // what could be carried over; 0 if nobody wants to hear of it
 }
 
 // Cell returns a cell of the week; the zero Cell if its row is not shown.
-func (p WeekPlan) Cell(id CellID) Cell {
+func (p WeekPlan) Cell(id planner.CellID) Cell {
 	for i := range p.Rows {
 		if p.Rows[i].ID == id.RowID && p.Week.Contains(id.Date) {
 			return p.Rows[i].Cells[id.Date-p.Week.Start]
 		}
 	}
 	return Cell{}
+}
+
+// Capacity returns what fits into a day of the week: nothing on a day off.
+func (p *WeekPlan) Capacity(day planner.Date) planner.Minutes {
+	if _, off := p.DayOff(day); off {
+		return 0
+	}
+	return p.Profile.Capacity(day)
+}
+
+// DayOff returns the name of a day off, which may be empty; ok is false if the
+// day is none.
+func (p *WeekPlan) DayOff(day planner.Date) (name string, ok bool) {
+	for _, off := range p.Off {
+		if off.Date == day {
+			return off.Name, true
+		}
+	}
+	return "", false
 }
 
 // WriteCounts are a user's unfinished business with Harvest.
@@ -91,15 +114,16 @@ type WriteCounts struct {
 
 // Row is a client's project and task in a week.
 type Row struct {
-	ID       RowID
+	ID       planner.RowID
 	Client   string
 	ClientID int64
 	Project  string
 	Task     string
 	Currency string
-	Rate     string // per hour, decimal text in Currency; empty if unknown
+	Rate     planner.Rate // the user's own, or else Harvest's
 	Billable bool
 	Active   bool // time may be logged on it in Harvest
+	Archived bool // it was once, and may not be any more
 	Kept     bool // put into this week by the user
 	Cells    [planner.DaysInWeek]Cell
 }
@@ -131,11 +155,15 @@ type Cell struct {
 	Others      planner.Hours // tracked by entries that do not say what is planned: not ours, of timers, or moved here in Harvest
 	OthersCount int
 	Running     bool
-	Locked      string // Harvest's reason why entries of this cell are locked; empty if they are not
+	Billed      planner.Hours // of what is tracked, on entries that are billable
+	Locked      string        // Harvest's reason why entries of this cell are locked; empty if they are not
 
 	Ours  *Pushed // nil: nothing of ours was ever pushed
 	Timer *Timer  // nil: none runs, is to run, or was refused
 }
+
+// Plan is what is planned.
+func (c Cell) Plan() planner.Cell { return planner.Cell{Planned: c.Planned, Note: c.Note} }
 
 // Tracked returns what Harvest has on the row and date, ours and others'.
 func (c Cell) Tracked() planner.Hours {
@@ -160,7 +188,7 @@ type Pushed struct {
 	RemoteStart    planner.TimeOfDay // as mirrored; none if it has no start
 	Start          planner.TimeOfDay // when it will start as soon as its write is through; as mirrored if there is none
 	Gone           bool              // it was in Harvest, and is not any more
-	MovedTo        *CellID           // where somebody put it in Harvest; nil: it is where we put it
+	MovedTo        *planner.CellID   // where somebody put it in Harvest; nil: it is where we put it
 	InFlight       bool              // a write of it was sent, and it is not known what came of it
 	Write          *LastWrite
 }

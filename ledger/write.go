@@ -20,6 +20,7 @@ type Write struct {
 	Lookups   int           // look-ups since the last sending that found nothing
 	SentAt    time.Time     // last sending; zero if never sent
 	SentAgo   time.Duration // since then, by the store's clock
+	Request   string        // id of the request that asked for it; empty: nobody did
 }
 
 // makes reports whether w makes an entry, which must be looked for by its
@@ -63,6 +64,7 @@ const (
 	OutcomeWait     OutcomeKind = "wait"      // nothing was tried; calls are held back
 	OutcomeRevoked  OutcomeKind = "revoked"   // the credentials are no longer good
 	OutcomeByPerson OutcomeKind = "asked"     // see Action
+	OutcomeByStaff  OutcomeKind = "operator"  // the same, by somebody who runs the program
 	OutcomeUntried  OutcomeKind = "unsettled" // too early to look
 )
 
@@ -76,6 +78,7 @@ type Attempt struct {
 	RequestID string
 	Message   string // Harvest's own words
 	Latency   time.Duration
+	JobID     int64 // the job that made it; 0 if that is not known
 }
 
 // Result is what an attempt makes of a write.

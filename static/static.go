@@ -1,6 +1,8 @@
-// Package static holds the files that browsers fetch as they are: the style
-// sheet, one small script, htmx and the icon. They are embedded, and served
-// under names that carry their hash, so that they may be kept for ever.
+// Package static holds the files that browsers fetch: the style sheet, one
+// small script, htmx and the icon. They are embedded, and served under names
+// that carry their hash, so that they may be kept for ever. The style sheet and
+// the script are each a folder of files, one after the other in the order of
+// their names.
 package static
 
 import (
@@ -10,6 +12,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"encoding/hex"
+	"io/fs"
 	"math/bits"
 	"net/http"
 	"path"
@@ -28,10 +31,13 @@ const (
 	Icon   = "icon.svg"
 )
 
+// hashSize is how much of a hash an address carries, in bytes.
+const hashSize = 6
+
 // prefix is where the files are served.
 const prefix = "/static/"
 
-//go:embed app.css app.js htmx.min.js icon.svg
+//go:embed css/*.css js/*.js htmx.min.js icon.svg
 var files embed.FS
 
 // file is one embedded file and its compressed forms, which are made when they
@@ -39,7 +45,7 @@ var files embed.FS
 type file struct {
 	name        string
 	contentType string
-	hash        string // first 12 hex digits of its SHA-256
+	hash        string // first hashSize bytes of its SHA-256, in hex
 	plain       []byte
 	brotli      func() []byte
 	gzip        func() []byte
@@ -57,15 +63,12 @@ var load = sync.OnceValue(func() map[string]*file {
 	}
 	all := make(map[string]*file, len(types))
 	for name, contentType := range types {
-		plain, err := files.ReadFile(name)
-		if err != nil {
-			panic("static: " + name + " is not embedded: " + err.Error()) // cannot happen: the build embeds it
-		}
+		plain := content(name)
 		sum := sha256.Sum256(plain)
 		all[name] = &file{
 			name:        name,
 			contentType: contentType,
-			hash:        hex.EncodeToString(sum[:6]),
+			hash:        hex.EncodeToString(sum[:hashSize]),
 			plain:       plain,
 			brotli:      sync.OnceValue(func() []byte { return brotliOf(plain) }),
 			gzip:        sync.OnceValue(func() []byte { return gzipOf(plain) }),
@@ -73,6 +76,23 @@ var load = sync.OnceValue(func() map[string]*file {
 	}
 	return all
 })
+
+// content is what a file holds, or the files that it is made of.
+func content(name string) []byte {
+	parts := []string{name}
+	if folder, made := map[string]string{CSS: "css/*.css", Script: "js/*.js"}[name]; made {
+		parts, _ = fs.Glob(files, folder) // the pattern is well-formed
+	}
+	var all []byte
+	for _, part := range parts {
+		plain, err := files.ReadFile(part)
+		if err != nil {
+			panic("static: " + part + " is not embedded: " + err.Error()) // cannot happen: the build embeds it
+		}
+		all = append(all, plain...)
+	}
+	return all
+}
 
 // Path returns the address of an embedded file, with its hash:
 // "/static/app.0f343b093112.css". An unknown name gives an address that
@@ -91,17 +111,16 @@ func IconURL() string {
 	return "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(load()[Icon].plain)
 }
 
-// Handler serves the files under the addresses that [Path] gives. An address
-// with another hash is not found: a page of an older version has to be loaded
-// again, not to be mixed with the files of a newer one.
+// Handler serves the files under the addresses that [Path] gives.
+//
+// An address with another hash is of another version, and gets the file of this
+// one, not to be kept: while processes are restarted one after the other, a page
+// of the new one may ask the old one for its style sheet, and what is nearly the
+// right one is better than none. What a page must do, it does without either.
 func Handler() http.Handler {
-	byPath := make(map[string]*file)
-	for name, f := range load() {
-		byPath[Path(name)] = f
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, ok := byPath[r.URL.Path]
-		if !ok {
+		f, own := find(r.URL.Path)
+		if f == nil {
 			http.NotFound(w, r)
 			return
 		}
@@ -110,8 +129,29 @@ func Handler() http.Handler {
 			http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
 			return
 		}
+		caching := "public, max-age=31536000, immutable"
+		if !own {
+			caching = "no-store"
+		}
+		w.Header().Set("Cache-Control", caching)
 		f.serve(w, r)
 	})
+}
+
+// find returns the file of an address, or nil; own: the hash in it is the file's.
+func find(address string) (f *file, own bool) {
+	base, ok := strings.CutPrefix(address, prefix)
+	if !ok {
+		return nil, false
+	}
+	extension := path.Ext(base)
+	stem := strings.TrimSuffix(base, extension)
+	hash := strings.TrimPrefix(path.Ext(stem), ".")
+	if sum, err := hex.DecodeString(hash); err != nil || len(sum) != hashSize {
+		return nil, false
+	}
+	f = load()[strings.TrimSuffix(stem, "."+hash)+extension]
+	return f, f != nil && f.hash == hash
 }
 
 func (f *file) serve(w http.ResponseWriter, r *http.Request) {
@@ -125,7 +165,6 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	tag := `"` + f.hash + encoding + `"`
 	header := w.Header()
-	header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	header.Set("Content-Type", f.contentType)
 	header.Set("Vary", "Accept-Encoding")
 	header.Set("X-Content-Type-Options", "nosniff")

@@ -8,7 +8,8 @@ type SetupPage struct {
 	NeedsToken bool
 }
 
-// LoginPage asks who is there. Fields: email, password, and the hidden next.
+// LoginPage asks who is there. Fields: email, password, remember (a tick), and
+// the hidden next.
 type LoginPage struct {
 	Chrome Chrome
 	Fields Fields

@@ -28,6 +28,7 @@ type CellForm struct {
 	Settle  *Settle      // not nil: somebody changed it in Harvest
 	History []PlanChange // latest first
 	Choice  ChoiceForm   // what adopting and putting back come with
+	Move    *MoveForm    // nil: nothing can be moved
 
 	MutationID string // of a timer that is started from this page
 }

@@ -72,18 +72,18 @@ func (m *markup) field(r *Row, i int) {
 func (cw *cellWriter) cell(r *Row, c *Cell, i int) {
 	day := &cw.g.Days[i]
 	if c.blank() && day.Locked == "" {
-		cw.raw(`<td><input name="`)
+		cw.raw(`<td role="gridcell"><input name="`)
 		cw.field(r, i)
 		cw.raw(`" aria-labelledby="n-`)
 		cw.text(r.Key)
-		cw.raw(" l")
+		cw.raw(" b")
 		cw.number(i)
 		cw.raw(`">`)
 		cw.timerButton(r, c, i)
 		cw.raw("</td>")
 		return
 	}
-	cw.raw("<td")
+	cw.raw(`<td role="gridcell"`)
 	if class := c.tdClass(day); class != "" {
 		cw.raw(` class="`)
 		cw.raw(class)
@@ -174,15 +174,46 @@ func (cw *cellWriter) input(r *Row, c *Cell, i int) {
 		cw.raw(" readonly")
 	}
 	if c.Error != "" {
-		cw.raw(` aria-invalid="true" aria-describedby="e-`)
-		cw.text(r.Key)
-		cw.raw("-")
-		cw.number(i)
-		cw.raw(`" data-was="`)
+		cw.raw(` aria-invalid="true" data-was="`)
 		cw.text(c.stored(cw.g.Format))
 		cw.raw(`"`)
 	}
+	cw.described(r, c, i)
 	cw.raw(">")
+}
+
+// described names what tells more about an input: what is wrong with the typed
+// text, how the cell stands with Harvest, and why the day is locked.
+func (cw *cellWriter) described(r *Row, c *Cell, i int) {
+	before := ` aria-describedby="`
+	end := ""
+	next := func() {
+		cw.raw(before)
+		before, end = " ", `"`
+	}
+	if c.Error != "" {
+		next()
+		cw.id("e", r, i)
+	}
+	if c.shown() != "" {
+		next()
+		cw.id("s", r, i)
+	}
+	if cw.g.Days[i].Locked != "" {
+		next()
+		cw.raw("k")
+		cw.number(i)
+	}
+	cw.raw(end)
+}
+
+// id appends the id of a part of a cell.
+func (m *markup) id(part string, r *Row, i int) {
+	m.raw(part)
+	m.raw("-")
+	m.text(r.Key)
+	m.raw("-")
+	m.number(i)
 }
 
 // details is the link to the cell's own page. It carries the mark of the state
@@ -192,6 +223,10 @@ func (cw *cellWriter) details(r *Row, c *Cell, i int) {
 	cw.raw(`<a class="d`)
 	if c.Note != "" {
 		cw.raw(" n")
+	}
+	if c.shown() != "" {
+		cw.raw(`" id="`)
+		cw.id("s", r, i)
 	}
 	cw.raw(`" href="`)
 	cw.text(CellPath(cw.g.Week, r.Key, i))
@@ -213,6 +248,11 @@ func (cw *cellWriter) details(r *Row, c *Cell, i int) {
 		cw.text(c.When.Text)
 		cw.raw("</small>")
 	}
+	if c.Why != "" && c.shown() != "" {
+		cw.raw(`<span><span class="sr">: `) // not a child of the link: that makes it a mark alone
+		cw.text(c.Why)
+		cw.raw("</span></span>")
+	}
 	cw.raw("</a>")
 	if difference := c.difference(cw.g.Format); difference != "" {
 		cw.raw(`<span class="diff">`)
@@ -223,10 +263,8 @@ func (cw *cellWriter) details(r *Row, c *Cell, i int) {
 
 // question is what is wrong with the typed text, and the answers to choose from.
 func (cw *cellWriter) question(r *Row, c *Cell, i int) {
-	cw.raw(`<span class="ask" id="e-`)
-	cw.text(r.Key)
-	cw.raw("-")
-	cw.number(i)
+	cw.raw(`<span class="ask" id="`)
+	cw.id("e", r, i)
 	cw.raw(`"><span class="error">`)
 	cw.text(c.Error)
 	cw.raw("</span>")

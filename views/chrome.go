@@ -17,13 +17,14 @@ type Chrome struct {
 	Title      string // of the document, without the program's name
 	UserName   string // empty: nobody is logged in, and there is no navigation
 	Email      string
-	IsAdmin    bool
+	SeesAdmin  bool // there is a way to the admin pages
 	Active     Nav
 	Flash      *Flash // said once, above the page
 	Assets     Assets
 	SandboxBar *SandboxBar // nil unless the program runs with its sandbox
 	Timer      *TimerBar   // nil: none runs
-	Theme      string      // "light", "dark", or empty to follow the system
+	Theme      Theme
+	LettersOff bool // single letters do nothing
 }
 
 // Assets are the addresses of the static files, with their hashes. Icon may be

@@ -49,12 +49,18 @@ func outageSentence(mode Outage) string {
 // fieldModel is an input with everything said around it.
 type fieldModel struct {
 	Name, Label, Type, Value, Help, Error string
+	ID                                    string // empty: by the name
 	Autocomplete, Inputmode               string
 	MinLength                             int
 	Required, Focus                       bool
 }
 
-func (f fieldModel) id() string { return "f-" + f.Name }
+func (f fieldModel) id() string {
+	if f.ID != "" {
+		return f.ID
+	}
+	return "f-" + f.Name
+}
 
 func (f fieldModel) kind() string {
 	if f.Type == "" {

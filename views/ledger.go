@@ -178,7 +178,6 @@ type Write struct {
 	History   []Point // in order
 	CanRetry  bool
 	CanDrop   bool
-	Owner     string // shown to admins; empty elsewhere
 }
 
 // PointKind is how a point of a history is marked.
@@ -202,14 +201,7 @@ type Point struct {
 	Status    int    // HTTP status; 0 if there was no answer
 	Latency   string // "240 ms"
 	RequestID string // Harvest's
-}
-
-// retryPath is the owner's address, or the admin's where owners are shown.
-func (w *Write) retryPath() string {
-	if w.Owner != "" {
-		return AdminRetryWritePath(w.ID)
-	}
-	return RetryWritePath(w.ID)
+	JobID     int64  // ours, that made it; told to those who run the program
 }
 
 // facts are the small print of a point: "status 503 · 240 ms · request abc".
@@ -223,6 +215,9 @@ func (p Point) facts() string {
 	}
 	if p.RequestID != "" {
 		facts = append(facts, "request "+p.RequestID)
+	}
+	if p.JobID != 0 {
+		facts = append(facts, "job "+itoa64(p.JobID))
 	}
 	return strings.Join(facts, " · ")
 }

@@ -1,6 +1,7 @@
 package views_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ func sampleWeek() planner.Week {
 
 func chrome(title string, active views.Nav) views.Chrome {
 	return views.Chrome{
-		Title: title, UserName: "Ida Berg", Email: "ida@example.org", IsAdmin: true, Active: active,
+		Title: title, UserName: "Ida Berg", Email: "ida@example.org", SeesAdmin: true, Active: active,
 		Assets:     views.Assets{CSS: "/static/app.css", HTMX: "/static/htmx.min.js", Script: "/static/app.js", Icon: "/static/icon.svg"},
 		SandboxBar: &views.SandboxBar{Mode: views.OutageWell, Next: "/weeks/2026-11-23"},
 	}
@@ -27,7 +28,7 @@ func chrome(title string, active views.Nav) views.Chrome {
 
 func stranger(title string) views.Chrome {
 	c := chrome(title, views.NavNone)
-	c.UserName, c.Email, c.IsAdmin, c.SandboxBar = "", "", false, nil
+	c.UserName, c.Email, c.SeesAdmin, c.SandboxBar = "", "", false, nil
 	return c
 }
 
@@ -279,6 +280,25 @@ func cellForm() views.CellForm {
 		Week: g.Week, Day: 1, Row: g.Clients[0].Rows[0], Format: g.Format, Version: g.Version,
 		Entries: []views.CellEntry{{ID: 636709355, URL: "https://example.harvestapp.com/time/636709355", Hours: 150, Notes: "Header", Ours: true}, {ID: 636709356, Hours: 50, Notes: "Phone call"}},
 		Writes:  []views.WriteBrief{{ID: 40, Line: sampleWrites()[1].Line, State: ledger.Done, At: at("14:30")}},
+		Move:    moveForm(),
+	}
+}
+
+func moveForm() *views.MoveForm {
+	week := sampleWeek()
+	form := &views.MoveForm{Action: views.MoveCellPath(week, "4021-8801", 1), Date: week.Day(1), Version: 4107, MutationID: "SAMPLEMUTATION"}
+	for i, date := range week.Days() {
+		form.Days[i] = views.MoveDay{Date: date, Locked: i == 0}
+	}
+	return form
+}
+
+func rowForm() views.RowForm {
+	g := typicalGrid()
+	return views.RowForm{
+		Week: g.Week, Row: g.Clients[0].Rows[0], ClientKey: "11", Format: g.Format, Version: g.Version, MutationID: "SAMPLEMUTATION",
+		Down: true, ClientUp: true, ClientDown: true, Removable: true,
+		Goes: "6:30 on 4 days and 1 note go.", Stays: "What is in Harvest stays there, so the row stays in this week as “not planned”.",
 	}
 }
 
@@ -369,7 +389,7 @@ func checkResult() views.CheckResult {
 func samples() map[string]templ.Component {
 	week := sampleWeek()
 	page := func(change func(*views.WeekPage)) templ.Component {
-		p := views.WeekPage{Chrome: chrome("Week of 23 November", views.NavWeek), Week: week, IsThisWeek: true, Status: done(), Grid: typicalGrid(), AddRow: addRow()}
+		p := views.WeekPage{Chrome: chrome("Week of 23 November", views.NavWeek), Week: week, IsThisWeek: true, Status: done(), Grid: typicalGrid(), AddRow: addRow(), Fill: views.FillMenu{Week: week, IsThis: true}}
 		if change != nil {
 			change(&p)
 		}
@@ -379,10 +399,11 @@ func samples() map[string]templ.Component {
 	running := views.SyncStatus{Week: week, Phase: views.SyncRunning, Page: 3, Pages: 11, Entries: 5412, Poll: views.SyncStatusURL(week, "s1")}
 	down := views.SyncStatus{Week: week, Phase: views.SyncFailed, At: at("14:02"), Waiting: 3, Unsure: 1, NeedsYou: 1, Sentence: "Harvest did not answer (503). 3 changes are safe here. Next try 14:32.", Poll: views.SyncStatusURL(week, "s2")}
 	profile := views.SettingsPage{
-		Chrome: chrome("Settings", views.NavSettings), Email: "ida@example.org",
+		Chrome: chrome("Settings", views.NavSettings), Email: "ida@example.org", Fresh: true,
 		WeekStarts:      []views.Option{{Label: "From Harvest (Monday)", Selected: true}, {Value: "sunday", Label: "Sunday"}},
 		DurationFormats: []views.Option{{Label: "From Harvest (1:30)", Selected: true}, {Value: "decimal", Label: "1.5"}},
 		TimeZones:       []views.Option{{Label: "From Harvest (Europe/Berlin)", Selected: true}, {Value: "Europe/Oslo", Label: "Europe/Oslo"}},
+		LetterKeys:      []views.Option{{Value: "on", Label: "On", Selected: true}, {Value: "off", Label: "Off"}},
 		Tokens:          []views.APIToken{{ID: 1, Name: "laptop", Created: at("2 Nov, 10:00"), LastUsed: at("14:00")}, {ID: 2, Name: "phone", Created: at("3 Nov, 10:00")}},
 		Harvest:         views.HarvestBrief{Connected: true, Account: "Berg Studio"},
 	}
@@ -406,10 +427,6 @@ func samples() map[string]templ.Component {
 	lost.Broken = "Harvest no longer accepts the token. Connect again; 3 changes are safe here."
 	lost.BudgetsAsOf = views.Moment{}
 	broken.Connection, broken.Budgets = &lost, &views.Budgets{Hidden: true}
-	adminWrites := sampleWrites()[:3]
-	for i := range adminWrites {
-		adminWrites[i].Owner = "ida@example.org"
-	}
 	none := pushPage()
 	none.Days = nil
 	refusedPush := pushPage()
@@ -426,7 +443,7 @@ func samples() map[string]templ.Component {
 	timedCell := cellForm()
 	timedCell.MutationID = "SAMPLEMUTATION"
 	timedCell.Row.Cells[1].Timer = views.CellTimer{Can: views.StopTimer, Word: "running since 9:14", Why: "0:20 over the plan."}
-	change := views.WeekChange{Grid: typical, Clients: []views.ClientRows{typical.Clients[0]}, Say: "1 cell saved."}
+	change := views.WeekChange{Grid: typical, Clients: []views.ClientRows{typical.Clients[0]}, Toast: &views.Toast{Week: sampleWeek(), Text: "1 cell saved.", Undo: 7, MutationID: "a toast’s undo"}}
 	change.Clients[0].Rows = change.Clients[0].Rows[:1]
 	withFlash := func(c views.Chrome, kind views.FlashKind, text string) views.Chrome {
 		c.Flash = &views.Flash{Kind: kind, Text: text}
@@ -437,23 +454,46 @@ func samples() map[string]templ.Component {
 	staleStep := reconcilePage()
 	staleStep.Item.Settle = changedThere()
 	staleStep.Error, staleStep.Sentence = "Things changed since this page was shown, so nothing was done. This is how they stand now.", "Harvest did not answer (503). 3 changes are safe here. Next try 14:32."
-	return map[string]templ.Component{
-		"cell_settle":       views.CellPage{Chrome: chrome("Cell", views.NavWeek), Form: cellToSettle()}.View(),
-		"reconcile":         reconcilePage().View(),
-		"reconcile_stale":   staleStep.View(),
-		"reconcile_end":     atTheEnd.View(),
-		"reconcile_none":    views.ReconcilePage{Chrome: chrome("Reconcile", views.NavWeek), Week: week}.View(),
+	all := map[string]templ.Component{
+		"cell_settle":      views.CellPage{Chrome: chrome("Cell", views.NavWeek), Form: cellToSettle()}.View(),
+		"reconcile":        reconcilePage().View(),
+		"reconcile_stale":  staleStep.View(),
+		"reconcile_end":    atTheEnd.View(),
+		"reconcile_none":   views.ReconcilePage{Chrome: chrome("Reconcile", views.NavWeek), Week: week}.View(),
+		"copy":             fillPage().View(),
+		"copy_none":        emptyFill().View(),
+		"carry":            carryPage().View(),
+		"carry_none":       views.CarryPage{Chrome: chrome("Carry over", views.NavWeek), Week: week, Current: true}.View(),
+		"carry_other_week": views.CarryPage{Chrome: chrome("Carry over", views.NavWeek), Week: week}.View(),
+		"spread":           spreadPage().View(),
+		"spread_none":      views.SpreadPage{Chrome: chrome("Spread the rest", views.NavWeek), Week: week}.View(),
+		"templates":        templatesPage().View(),
+		"templates_none":   views.TemplatesPage{Chrome: chrome("Templates", views.NavWeek), Week: week}.View(),
+		"recurring":        recurringPage().View(),
+		"recurring_none":   views.RecurringPage{Chrome: chrome("Recurring work", views.NavWeek), Horizon: "30 May 2027"}.View(),
+		"recurring_new":    recurringNew().View(),
+		"recurring_change": recurringChange().View(),
+		"week_offers": page(func(p *views.WeekPage) {
+			p.Fill.Carry, p.Fill.CopyLast = "6:30", true
+		}),
 		"check":             checkPage(checkResult()).View(),
 		"check_good":        checkPage(views.CheckResult{Summary: "12 sent, 12 found, 0 double.", Good: true, Fresh: true, Read: at("14:31")}).View(),
 		"check_running":     checkPage(views.CheckResult{Summary: "12 sent, 12 found, 0 double.", Read: at("14:02"), Poll: views.CheckResultURL(week, "7"), Sentence: "Harvest did not answer (503). Next try 14:32."}).View(),
 		"check_unconnected": views.CheckPage{Chrome: chrome("Check with Harvest", views.NavWeek), Week: week, Result: views.CheckResult{Summary: "0 sent, 0 found, 0 double."}}.View(),
 		"setup":             views.SetupPage{Chrome: stranger("Welcome"), NeedsToken: true}.View(),
 		"setup_error":       views.SetupPage{Chrome: stranger("Welcome"), Fields: views.Fields{Values: map[string]string{"email": "ida@"}, Errors: planner.FieldErrors{"email": "That is not an email address.", "password": "Use at least 12 characters."}}}.View(),
+		"confirm":           views.ConfirmPage{Chrome: chrome("Confirm that it is you", views.NavNone), Email: "ida@example.org", Next: "/settings#h-tokens"}.View(),
+		"confirm_code":      views.ConfirmPage{Chrome: chrome("Confirm that it is you", views.NavNone), Email: "ida@example.org", NeedsCode: true, Next: "/admin/writes", Fields: views.Fields{Errors: planner.FieldErrors{"": "The password or the code does not fit."}}}.View(),
+		"login_code":        views.LoginCodePage{Chrome: stranger("Log in"), Next: "/week"}.View(),
+		"factor_off":        views.SecondFactorPage{Chrome: chrome("Second factor", views.NavSettings), Required: true}.View(),
+		"factor_begun":      views.SecondFactorPage{Chrome: chrome("Second factor", views.NavSettings), Fresh: true, QR: "data:image/png;base64,AAAA", Secret: "GEZD GNBV GY3T QOJQ", Fields: views.Fields{Errors: planner.FieldErrors{"code": "This code does not fit."}}}.View(),
+		"factor_codes":      views.SecondFactorPage{Chrome: chrome("Second factor", views.NavSettings), Fresh: true, On: true, CodesLeft: 2, Codes: []string{"abcd-efgh-ijkl-mnop", "2345-6723-4567-2345"}, CodesFile: "data:text/plain;charset=utf-8,abcd-efgh-ijkl-mnop%0D%0A2345-6723-4567-2345"}.View(),
+		"sessions":          views.SessionsPage{Chrome: chrome("Where you are logged in", views.NavSettings), Sessions: []views.OpenSession{{ID: 2, Current: true, Device: "Firefox on Linux", Address: "192.0.2.7", Since: at("13:02"), Seen: at("14:30")}, {ID: 1, Device: "Safari on iPhone", Since: at("2 Nov, 10:00"), Seen: at("3 Nov, 10:00")}}}.View(),
 		"login":             views.LoginPage{Chrome: stranger("Log in"), Next: "/week"}.View(),
 		"login_error":       views.LoginPage{Chrome: stranger("Log in"), Next: "/week", Fields: views.Fields{Values: map[string]string{"email": "ida@example.org"}, Errors: planner.FieldErrors{"": "Email or password is wrong."}}}.View(),
 		"week":              page(nil),
 		"week_empty": page(func(p *views.WeekPage) {
-			p.Grid, p.Begin, p.AddRow, p.Status = bare(workdays()...), &views.Begin{Sandbox: true}, views.AddRow{Week: week}, views.SyncStatus{Week: week}
+			p.Grid, p.Begin, p.AddRow, p.Status = bare(workdays()...), &views.Begin{Sandbox: true, Admin: true}, views.AddRow{Week: week}, views.SyncStatus{Week: week}
 		}),
 		"week_blank": page(func(p *views.WeekPage) {
 			p.Grid, p.Begin, p.IsThisWeek = bare(workdays()...), &views.Begin{Connected: true}, false
@@ -479,43 +519,45 @@ func samples() map[string]templ.Component {
 			p.Grid, p.MutationID, p.Chrome.Timer = timing(), "SAMPLEMUTATION", runningTimer()
 			p.Status.Poll, p.Status.Slow = views.SyncStatusURL(week, "s3"), true
 		}),
-		"settings_timer":    timed.View(),
-		"cell_timer":        timedCell.View(),
-		"live_timer":        views.LivePartial{Status: done(), Timer: runningTimer()}.View(),
-		"week_change":       change.View(),
-		"live_rows":         views.LivePartial{Status: down, Change: &change}.View(),
-		"live_grid":         views.LivePartial{Status: done(), Grid: &typical}.View(),
-		"cell":              views.CellPage{Chrome: chrome("Cell", views.NavWeek), Form: cellForm()}.View(),
-		"cell_error":        badCell.View(),
-		"push":              pushPage().View(),
-		"push_refused":      refusedPush.View(),
-		"push_times":        timedPushPage().View(),
-		"push_nothing":      none.View(),
-		"push_offline":      offline.View(),
-		"ledger":            views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), Clients: clientChoices(), List: ledgerList()}.View(),
-		"ledger_empty":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), List: views.LedgerList{States: states()}}.View(),
-		"ledger_none":       views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{Search: "nowhere"}, States: []views.Option{{Label: "All", Selected: true}, {Value: views.LedgerSent, Label: "In Harvest"}}}}.View(),
-		"ledger_older":      views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{State: views.LedgerSent, Before: "41"}, States: states(), Writes: sampleWrites()[1:2]}}.View(),
-		"ledger_live":       ledgerList().View(),
-		"write":             views.WritePage{Chrome: chrome("Write 39", views.NavLedger), Live: views.WriteLive{Write: sampleWrites()[2]}}.View(),
-		"write_update":      views.WriteLive{Write: sampleWrites()[3]}.View(),
-		"write_live":        views.WriteLive{Write: sampleWrites()[0], Poll: views.WriteLivePath(41)}.View(),
-		"settings":          profile.View(),
-		"settings_error":    profileNew.View(),
-		"harvest":           harvest.View(),
-		"harvest_broken":    broken.View(),
-		"harvest_connect":   views.HarvestPage{Chrome: chrome("Harvest", views.NavSettings), Sandbox: true, OAuthURL: "/settings/harvest/oauth", Fields: views.Fields{Values: map[string]string{"account_id": "1001"}, Errors: planner.FieldErrors{"token": "Harvest does not accept this token."}}}.View(),
-		"harvest_token":     views.HarvestPage{Chrome: chrome("Harvest", views.NavSettings)}.View(),
-		"account_choice":    views.AccountChoicePage{Chrome: chrome("Which account?", views.NavSettings), Accounts: []views.AccountOption{{ID: 1001, Name: "Berg Studio"}, {ID: 3003, Name: "Northwind <Studio>"}}}.View(),
-		"account_refused":   views.AccountChoicePage{Chrome: chrome("Which account?", views.NavSettings), Accounts: []views.AccountOption{{ID: 1001, Name: "Berg Studio"}, {ID: 3003, Name: "Northwind <Studio>"}}, Fields: views.Fields{Values: map[string]string{"account_id": "3003"}, Errors: planner.FieldErrors{"": "Harvest could not be reached. Try again in a minute.", "account_id": "Choose one of the accounts."}}}.View(),
-		"admin_writes":      views.AdminWritesPage{Chrome: chrome("Writes", views.NavAdmin), States: states(), Writes: adminWrites, Retryable: 2}.View(),
-		"admin_jobs":        views.AdminJobsPage{Chrome: chrome("Jobs", views.NavAdmin), States: states(), Retryable: 1, Jobs: []views.Job{{ID: 9, Kind: "harvest_push", Queue: "default", Args: `{"connection_id":1}`, State: "retryable", Attempt: 3, MaxAttempts: 25, Created: at("14:00"), Scheduled: at("14:40"), CanRetry: true, Errors: []views.JobError{{At: at("14:20"), Text: "store: connection reset"}}}, {ID: 8, Kind: "harvest_pull", Queue: "default", Args: `{"sync_run_id":4}`, State: "completed", Good: true, Attempt: 1, MaxAttempts: 25, Created: at("13:00"), Finished: at("13:01"), Conflict: "It has already ended."}}}.View(),
-		"admin_jobs_empty":  views.AdminJobsPage{Chrome: chrome("Jobs", views.NavAdmin), States: states()}.View(),
-		"admin_audit":       views.AdminTablePage{Chrome: chrome("Audit", views.NavAdmin), Tab: views.AdminAudit, Heading: "Audit", Columns: []views.Column{{Name: "When"}, {Name: "Who"}, {Name: "What"}, {Name: "Rows", Numbers: true}}, Rows: [][]views.TableCell{{{Text: "14:32"}, {Text: "ida@example.org"}, {Text: "Retried all rejected writes", URL: "/admin/writes?state=needs-you"}, {Text: "3"}}}}.View(),
-		"admin_connections": views.AdminTablePage{Chrome: chrome("Connections", views.NavAdmin), Tab: views.AdminConnections, Heading: "Connections", Intro: "Who is connected with which account.", Columns: []views.Column{{Name: "User"}, {Name: "Account"}, {Name: "State"}}, Rows: [][]views.TableCell{{{Text: "ida@example.org"}, {Text: "Berg Studio (1001)"}, {Text: "good", Tone: views.FlashGood}}, {{Text: "jon@example.org"}, {Text: "Berg Studio (1001)"}, {Text: "access revoked", Tone: views.FlashBad}}}}.View(),
-		"admin_users_empty": views.AdminTablePage{Chrome: chrome("Users", views.NavAdmin), Tab: views.AdminUsers, Heading: "Users", Empty: "Nobody yet."}.View(),
-		"error":             views.ErrorPage{Chrome: chrome("Not found", views.NavNone), Status: 404, Title: "There is nothing here", Sentence: "The address may be mistyped, or what was here is gone.", RequestID: "01JF3"}.View(),
-		"error_stranger":    views.ErrorPage{Chrome: stranger("Error"), Status: 500, Title: "Something broke on our side", Sentence: "Nothing you typed was lost. Try again in a moment.", RequestID: "01JF3"}.View(),
-		"error_fragment":    views.ErrorFragment{Sentence: "You are logged out. Your text is still here.", URL: "/login", Link: "Log in", RequestID: "01JF4"}.View(),
+		"settings_timer":  timed.View(),
+		"cell_timer":      timedCell.View(),
+		"live_timer":      views.LivePartial{Status: done(), Timer: runningTimer()}.View(),
+		"week_change":     change.View(),
+		"live_rows":       views.LivePartial{Status: down, Change: &change}.View(),
+		"live_grid":       views.LivePartial{Status: done(), Grid: &typical}.View(),
+		"cell":            views.CellPage{Chrome: chrome("Cell", views.NavWeek), Form: cellForm()}.View(),
+		"cell_error":      badCell.View(),
+		"row":             views.RowPage{Chrome: chrome("Website · Design", views.NavWeek), Form: rowForm()}.View(),
+		"push":            pushPage().View(),
+		"push_refused":    refusedPush.View(),
+		"push_times":      timedPushPage().View(),
+		"push_nothing":    none.View(),
+		"push_offline":    offline.View(),
+		"ledger":          views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), Clients: clientChoices(), List: ledgerList()}.View(),
+		"ledger_empty":    views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), List: views.LedgerList{States: states()}}.View(),
+		"ledger_none":     views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{Search: "nowhere"}, States: []views.Option{{Label: "All", Selected: true}, {Value: views.LedgerSent, Label: "In Harvest"}}}}.View(),
+		"ledger_older":    views.LedgerPage{Chrome: chrome("Ledger", views.NavLedger), CheckWeek: sampleWeek(), Clients: clientChoices(), List: views.LedgerList{Query: views.LedgerQuery{State: views.LedgerSent, Before: "41"}, States: states(), Writes: sampleWrites()[1:2]}}.View(),
+		"ledger_live":     ledgerList().View(),
+		"write":           views.WritePage{Chrome: chrome("Write 39", views.NavLedger), Live: views.WriteLive{Write: sampleWrites()[2]}}.View(),
+		"write_update":    views.WriteLive{Write: sampleWrites()[3]}.View(),
+		"write_live":      views.WriteLive{Write: sampleWrites()[0], Poll: views.WriteLivePath(41)}.View(),
+		"settings":        profile.View(),
+		"settings_error":  profileNew.View(),
+		"harvest":         harvest.View(),
+		"harvest_broken":  broken.View(),
+		"harvest_connect": views.HarvestPage{Chrome: chrome("Harvest", views.NavSettings), Sandbox: true, OAuthURL: "/settings/harvest/oauth", Fields: views.Fields{Values: map[string]string{"account_id": "1001"}, Errors: planner.FieldErrors{"token": "Harvest does not accept this token."}}}.View(),
+		"harvest_token":   views.HarvestPage{Chrome: chrome("Harvest", views.NavSettings)}.View(),
+		"account_choice":  views.AccountChoicePage{Chrome: chrome("Which account?", views.NavSettings), Accounts: []views.AccountOption{{ID: 1001, Name: "Berg Studio"}, {ID: 3003, Name: "Northwind <Studio>"}}}.View(),
+		"account_refused": views.AccountChoicePage{Chrome: chrome("Which account?", views.NavSettings), Accounts: []views.AccountOption{{ID: 1001, Name: "Berg Studio"}, {ID: 3003, Name: "Northwind <Studio>"}}, Fields: views.Fields{Values: map[string]string{"account_id": "3003"}, Errors: planner.FieldErrors{"": "Harvest could not be reached. Try again in a minute.", "account_id": "Choose one of the accounts."}}}.View(),
+		"error":           views.ErrorPage{Chrome: chrome("Not found", views.NavNone), Status: 404, Title: "There is nothing here", Sentence: "The address may be mistyped, or what was here is gone.", RequestID: "01JF3"}.View(),
+		"error_stranger":  views.ErrorPage{Chrome: stranger("Error"), Status: 500, Title: "Something broke on our side", Sentence: "Nothing you typed was lost. Try again in a moment.", RequestID: "01JF3"}.View(),
+		"error_fragment":  views.ErrorFragment{Sentence: "You are logged out. Your text is still here.", URL: "/login", Link: "Log in", RequestID: "01JF4"}.View(),
 	}
+	maps.Copy(all, moneySamples())
+	maps.Copy(all, adminSamples())
+	maps.Copy(all, adminListSamples())
+	maps.Copy(all, ownDataSamples())
+	maps.Copy(all, linkSamples())
+	maps.Copy(all, quickStates())
+	return all
 }

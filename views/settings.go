@@ -4,12 +4,14 @@ package views
 type SettingsPage struct {
 	Chrome Chrome
 	Email  string
+	Fresh  bool // what needs a fresh log-in is open
 
 	// Choices of the fields week_start, duration_format and time_zone. The first
 	// one of each has the empty value and stands for Harvest's setting.
 	WeekStarts      []Option
 	DurationFormats []Option
 	TimeZones       []Option
+	LetterKeys      []Option // of letter_keys, on and off
 	Profile         Fields
 
 	Password Fields // current_password, new_password
@@ -77,6 +79,7 @@ type Connection struct {
 
 	Since   Moment
 	Broken  string // what is wrong and what to do; empty if all is well
+	Paused  string // by whom, why and until when; empty if it is not
 	Waiting int    // writes that have not reached Harvest yet
 }
 

@@ -8,13 +8,14 @@ type SyncPhase string
 // The phases. Queued and Running are unfinished; so is any phase with Waiting
 // writes.
 const (
-	SyncNone    SyncPhase = ""        // not connected
-	SyncNever   SyncPhase = "never"   // connected, never synced
-	SyncQueued  SyncPhase = "queued"  // asked for
-	SyncRunning SyncPhase = "running" // at it
-	SyncDone    SyncPhase = "done"    // as of At
-	SyncFailed  SyncPhase = "failed"  // see Sentence
-	SyncPaused  SyncPhase = "paused"  // the owner must connect again
+	SyncNone     SyncPhase = ""         // not connected
+	SyncNever    SyncPhase = "never"    // connected, never synced
+	SyncQueued   SyncPhase = "queued"   // asked for
+	SyncRunning  SyncPhase = "running"  // at it
+	SyncDone     SyncPhase = "done"     // as of At
+	SyncFailed   SyncPhase = "failed"   // see Sentence
+	SyncPaused   SyncPhase = "paused"   // the owner must connect again
+	SyncOperator SyncPhase = "operator" // an operator has paused it for a time
 )
 
 // SyncStatus is the component that tells how Furrow stands with Harvest. While
@@ -39,7 +40,7 @@ type SyncStatus struct {
 	// Poll is the address to ask again ([SyncStatusURL]); empty when all is
 	// final.
 	Poll string
-	// Slow: nothing is under way but a timer that runs.
+	// Slow: nothing is under way but a timer that runs, or a pause.
 	Slow bool
 }
 
@@ -67,7 +68,7 @@ func (s SyncStatus) every() string {
 // class is the mark of the phase.
 func (s SyncStatus) class() string {
 	switch s.Phase {
-	case SyncQueued, SyncRunning:
+	case SyncQueued, SyncRunning, SyncOperator:
 		return "s-waiting"
 	case SyncDone:
 		switch {
@@ -105,6 +106,8 @@ func (s SyncStatus) headline() string {
 		}
 	case SyncFailed:
 		return "Harvest could not be read"
+	case SyncOperator:
+		return "Paused by the people who run Furrow"
 	case SyncPaused:
 		return "Harvest wants you to connect again"
 	default:

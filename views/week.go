@@ -1,7 +1,9 @@
 package views
 
 import (
+	"slices"
 	"strconv"
+	"time"
 
 	"furrow/planner"
 )
@@ -15,13 +17,8 @@ type WeekPage struct {
 	Begin      *Begin // not nil: nothing is here yet; the ways to begin
 	Grid       WeekGrid
 	AddRow     AddRow
+	Fill       FillMenu
 	MutationID string // of a timer that is started from this page
-}
-
-// Begin is what an empty week offers to somebody new.
-type Begin struct {
-	Connected bool // then only rows are missing
-	Sandbox   bool // the sandbox is on, and its token is known
 }
 
 // WeekGrid is the table of a week.
@@ -40,6 +37,9 @@ type WeekGrid struct {
 	Tracked  planner.Hours
 	Capacity planner.Minutes
 
+	Undo  UndoBar
+	Money Money
+
 	// Sendable counts the lines that a push of the week would send.
 	Sendable int
 	// Differ counts the cells that a person should settle with Harvest.
@@ -51,6 +51,8 @@ type Day struct {
 	Date     planner.Date
 	Today    bool
 	Capacity planner.Minutes // 0 on a day off
+	Off      bool            // by the user's word
+	OffFor   string          // what for; may be empty
 	Planned  planner.Minutes
 	Tracked  planner.Hours
 	Locked   string // why the day takes no changes; empty if it does
@@ -69,14 +71,19 @@ type ClientRows struct {
 
 // Row is a project and task on the seven days.
 type Row struct {
-	Key     string // names the row in addresses and fields: letters, digits and "-" only
-	Client  string
-	Project string
-	Task    string
-	Hue     int // of the client, 0 to 11; read where the row stands alone
+	Key string // names the row in addresses and fields: letters, digits and "-" only
+	// ProjectID tells which rows are of one project.
+	ProjectID int64
+	Client    string
+	Project   string
+	Task      string
+	Hue       int // of the client, 0 to 11; read where the row stands alone
 
 	NotPlanned bool // only here because Harvest has time on it
 	Removable  bool // empty, so it can go without a question
+
+	// Budget is not nil on the first row of a project that has one.
+	Budget *BudgetMark
 
 	Cells   [planner.DaysInWeek]Cell
 	Planned planner.Minutes
@@ -182,39 +189,47 @@ func (s CellState) class() string {
 	}
 }
 
-// WeekChange is the answer to an edit made with htmx: the rows that changed
-// since the version the edit was based on, the totals, and the new version.
-// Rows are only replaced; when a row came or went, send the grid.
+// WeekChange is the answer to a change made with htmx: the rows that changed,
+// the totals, and the new version. Rows are only replaced; when a row may have
+// come or gone, the answer is the whole grid.
 type WeekChange struct {
-	Grid WeekGrid // days, totals and version; Clients is not read
+	Whole bool
+	Grid  WeekGrid // if not Whole: days, totals and version; Clients is not read
 	// Clients holds the changed rows under their client, with its totals.
 	Clients []ClientRows
-	Say     string // for the live region; may be empty
+	Days    []int  // whose heads changed; none stands for all
+	Marked  []Row  // other rows, whose budget marks may have changed
+	Toast   *Toast // may be nil
 }
 
-// AddRow is the form that adds a row to the week.
-type AddRow struct {
-	Week    planner.Week
-	Clients []ClientAssignments // what may be logged in Harvest; rows already shown left out
-	Fields  Fields              // project_task; or client, project, task
+// heads are the days whose heads are sent. The days of a weekend fold together.
+func (c *WeekChange) heads() []int {
+	weekend := func(i int) bool {
+		day := c.Grid.Days[i].Date.Weekday()
+		return day == time.Saturday || day == time.Sunday
+	}
+	folds := slices.ContainsFunc(c.Days, weekend)
+	var heads []int
+	for i := range c.Grid.Days {
+		if len(c.Days) == 0 || slices.Contains(c.Days, i) || folds && weekend(i) {
+			heads = append(heads, i)
+		}
+	}
+	return heads
 }
 
-// ClientAssignments are the assignments of one client.
-type ClientAssignments struct {
-	Name        string
-	Assignments []AssignmentOption
-}
-
-// AssignmentOption is a project and task to choose.
-type AssignmentOption struct {
-	Value   string // of the field project_task: "projectID:taskID"
-	Project string
-	Task    string
+// WeekPreview is what a week would come to with what was typed and is not
+// stored.
+type WeekPreview struct {
+	Grid WeekGrid
 }
 
 // weekTitle is the range of a week: "23 – 29 November 2026".
-func weekTitle(w planner.Week) string {
-	first, last := w.Start.Time(), w.End().Time()
+func weekTitle(w planner.Week) string { return datesBetween(w.Start, w.End()) }
+
+// datesBetween tells two dates without repeating what they share.
+func datesBetween(a, b planner.Date) string {
+	first, last := a.Time(), b.Time()
 	switch {
 	case first.Year() != last.Year():
 		return first.Format("2 January 2006") + " – " + last.Format("2 January 2006")
@@ -227,17 +242,6 @@ func weekTitle(w planner.Week) string {
 
 // dayName is a date as it is spoken: "Tuesday 24 November".
 func dayName(d planner.Date) string { return d.Format("Monday 2 January") }
-
-func beginTitle(b Begin) string {
-	switch {
-	case b.Connected:
-		return "A blank week"
-	case b.Sandbox:
-		return "Three ways to begin"
-	default:
-		return "Two ways to begin"
-	}
-}
 
 // shownDay is the day that narrow screens show first: today, or the first one.
 func (g *WeekGrid) shownDay() int {
@@ -257,43 +261,6 @@ func (g *WeekGrid) class() string {
 		}
 	}
 	return "grid"
-}
-
-// class marks a day in the head of its column.
-func (d *Day) class() string {
-	switch {
-	case d.Planned > d.Capacity:
-		return "day over"
-	case d.Capacity == 0:
-		return "day off"
-	default:
-		return "day"
-	}
-}
-
-// load is planned time beside capacity: "5:30 of 7:00".
-func (g *WeekGrid) load(d *Day) string {
-	if d.Capacity == 0 && d.Planned == 0 {
-		return "–"
-	}
-	if d.Capacity == 0 {
-		return g.Format.Format(d.Planned)
-	}
-	return g.Format.Format(d.Planned) + " of " + g.Format.Format(d.Capacity)
-}
-
-// free is what is left of a day, in words.
-func (g *WeekGrid) free(d *Day) string {
-	switch {
-	case d.Capacity == 0:
-		return "day off"
-	case d.Planned > d.Capacity:
-		return g.Format.Format(d.Planned-d.Capacity) + " over"
-	case d.Planned == d.Capacity:
-		return "full"
-	default:
-		return g.Format.Format(d.Capacity-d.Planned) + " free"
-	}
 }
 
 // blank reports whether the cell shows nothing but its input.

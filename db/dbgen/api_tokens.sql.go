@@ -62,11 +62,11 @@ with used as (
     where token_hash = $1
       and (last_used_at is null or last_used_at < $2::timestamptz - interval '1 minute')
 )
-select u.id, u.email, u.is_admin, u.week_start, u.time_zone, u.duration_format, u.created_at,
+select u.id, u.email, u.role, u.week_start, u.time_zone, u.duration_format, u.letter_keys, u.created_at,
        coalesce(u.week_start, c.week_start, 1)::smallint as used_week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as used_time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as used_duration_format,
-       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity
+       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity, u.capacity
 from api_tokens t
 join users u on u.id = t.user_id
 left join harvest_connections c on c.user_id = u.id
@@ -81,16 +81,18 @@ type APITokenUserParams struct {
 type APITokenUserRow struct {
 	ID                 int64
 	Email              string
-	IsAdmin            bool
+	Role               string
 	WeekStart          *int16
 	TimeZone           *string
 	DurationFormat     *string
+	LetterKeys         bool
 	CreatedAt          time.Time
 	UsedWeekStart      int16
 	UsedTimeZone       string
 	UsedDurationFormat string
 	UsedClock          string
 	UsedCapacity       int32
+	Capacity           []int16
 }
 
 // The user of a token. Its use is noted at most once a minute, so that a busy
@@ -101,16 +103,18 @@ func (q *Queries) APITokenUser(ctx context.Context, arg APITokenUserParams) (API
 	err := row.Scan(
 		&i.ID,
 		&i.Email,
-		&i.IsAdmin,
+		&i.Role,
 		&i.WeekStart,
 		&i.TimeZone,
 		&i.DurationFormat,
+		&i.LetterKeys,
 		&i.CreatedAt,
 		&i.UsedWeekStart,
 		&i.UsedTimeZone,
 		&i.UsedDurationFormat,
 		&i.UsedClock,
 		&i.UsedCapacity,
+		&i.Capacity,
 	)
 	return i, err
 }

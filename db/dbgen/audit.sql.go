@@ -34,14 +34,25 @@ func (q *Queries) AuditAdd(ctx context.Context, arg AuditAddParams) error {
 
 const AuditList = `-- name: AuditList :many
 select id, at, actor, action, subject, detail from audit_events
-where $1::bigint is null or id < $1::bigint
-order by id desc
-limit $2
+where ($1::text is null or actor = $1::text)
+  and ($2::text is null or action = $2::text)
+  and ($3::text is null or subject = $3::text)
+  and ($4::timestamptz is null or at >= $4::timestamptz)
+  and ($5::timestamptz is null or at < $5::timestamptz)
+  and ($6::timestamptz is null or (at, id) < ($6::timestamptz, $7::bigint))
+order by at desc, id desc
+limit $8
 `
 
 type AuditListParams struct {
-	Before *int64
-	Most   int32
+	Actor    *string
+	Action   *string
+	Subject  *string
+	Since    *time.Time
+	Until    *time.Time
+	BeforeAt *time.Time
+	BeforeID int64
+	Most     int32
 }
 
 type AuditListRow struct {
@@ -53,8 +64,18 @@ type AuditListRow struct {
 	Detail  []byte
 }
 
+// By time, not by id alone: so a range of days is found without what came later.
 func (q *Queries) AuditList(ctx context.Context, arg AuditListParams) ([]AuditListRow, error) {
-	rows, err := q.db.Query(ctx, AuditList, arg.Before, arg.Most)
+	rows, err := q.db.Query(ctx, AuditList,
+		arg.Actor,
+		arg.Action,
+		arg.Subject,
+		arg.Since,
+		arg.Until,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (q *Queries) ConnectionAnySealed(ctx context.Context) (int64, error) {
 }
 
 const ConnectionByUser = `-- name: ConnectionByUser :one
-select c.id, c.user_id, c.state, c.credentials, c.harvest_account_id, c.harvest_user_id, c.company_name, c.harvest_user_name, c.base_uri, c.week_start, c.time_zone, c.clock, c.duration_format, c.weekly_capacity, c.timestamp_timers, c.company_visible, c.connected_at, c.entries_cursor, c.pulled_at, c.assignments_at, c.lease, c.lease_until, c.refresh_lease, c.refresh_lease_until, c.refresh_not_before, c.account_at, c.account_asked_at, c.budgets_at, c.budgets_asked_at, c.budgets_hidden, c.held_since, c.account_stale,
+select c.id, c.user_id, c.state, c.credentials, c.harvest_account_id, c.harvest_user_id, c.company_name, c.harvest_user_name, c.base_uri, c.week_start, c.time_zone, c.clock, c.duration_format, c.weekly_capacity, c.timestamp_timers, c.company_visible, c.connected_at, c.entries_cursor, c.pulled_at, c.assignments_at, c.lease, c.lease_until, c.refresh_lease, c.refresh_lease_until, c.refresh_not_before, c.account_at, c.account_asked_at, c.budgets_at, c.budgets_asked_at, c.budgets_hidden, c.held_since, c.account_stale, c.paused_until, c.paused_reason, c.paused_by, (case when c.paused_until > clock_timestamp() then c.paused_until else 'epoch' end)::timestamptz as paused_now,
        (select count(*) from writes w where w.connection_id = c.id
            and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
 from harvest_connections c
@@ -31,6 +31,7 @@ where c.user_id = $1
 
 type ConnectionByUserRow struct {
 	HarvestConnection HarvestConnection
+	PausedNow         time.Time
 	Unfinished        int32
 }
 
@@ -70,6 +71,10 @@ func (q *Queries) ConnectionByUser(ctx context.Context, userID int64) (Connectio
 		&i.HarvestConnection.BudgetsHidden,
 		&i.HarvestConnection.HeldSince,
 		&i.HarvestConnection.AccountStale,
+		&i.HarvestConnection.PausedUntil,
+		&i.HarvestConnection.PausedReason,
+		&i.HarvestConnection.PausedBy,
+		&i.PausedNow,
 		&i.Unfinished,
 	)
 	return i, err
@@ -219,58 +224,6 @@ func (q *Queries) ConnectionSave(ctx context.Context, arg ConnectionSaveParams) 
 	return id, err
 }
 
-const Connections = `-- name: Connections :many
-select c.id, u.email, c.state, c.company_name, c.harvest_account_id, c.connected_at, c.pulled_at, c.lease_until, (c.held_since is not null)::boolean as held,
-       (select count(*) from writes w where w.connection_id = c.id
-           and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
-from harvest_connections c join users u on u.id = c.user_id
-order by c.id
-`
-
-type ConnectionsRow struct {
-	ID               int64
-	Email            string
-	State            string
-	CompanyName      string
-	HarvestAccountID int64
-	ConnectedAt      time.Time
-	PulledAt         *time.Time
-	LeaseUntil       *time.Time
-	Held             bool
-	Unfinished       int32
-}
-
-func (q *Queries) Connections(ctx context.Context) ([]ConnectionsRow, error) {
-	rows, err := q.db.Query(ctx, Connections)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ConnectionsRow
-	for rows.Next() {
-		var i ConnectionsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Email,
-			&i.State,
-			&i.CompanyName,
-			&i.HarvestAccountID,
-			&i.ConnectedAt,
-			&i.PulledAt,
-			&i.LeaseUntil,
-			&i.Held,
-			&i.Unfinished,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const ConnectionsHold = `-- name: ConnectionsHold :execrows
 update harvest_connections c set held_since = clock_timestamp(), lease = null, lease_until = null
 from (select id from harvest_connections order by id for update) l
@@ -291,7 +244,7 @@ func (q *Queries) ConnectionsHold(ctx context.Context) (int64, error) {
 
 const ConnectionsWithDueWrites = `-- name: ConnectionsWithDueWrites :many
 select c.id from harvest_connections c
-where c.state = 'ok' and c.held_since is null and (c.lease is null or c.lease_until < clock_timestamp())
+where c.state = 'ok' and c.held_since is null and coalesce(c.paused_until, '-infinity') <= clock_timestamp() and (c.lease is null or c.lease_until < clock_timestamp())
   and exists (select from writes w where w.connection_id = c.id
       and w.state in ('pending', 'sending', 'uncertain', 'retry') and w.not_before <= clock_timestamp())
 `
@@ -334,7 +287,7 @@ func (q *Queries) LeaseRelease(ctx context.Context, arg LeaseReleaseParams) erro
 const LeaseTake = `-- name: LeaseTake :one
 update harvest_connections
 set lease = gen_random_uuid(), lease_until = clock_timestamp() + $1::interval
-where id = $2 and state = 'ok' and held_since is null and (lease is null or lease_until < clock_timestamp())
+where id = $2 and state = 'ok' and held_since is null and coalesce(paused_until, '-infinity') <= clock_timestamp() and (lease is null or lease_until < clock_timestamp())
 returning coalesce(lease::text, '')::text as lease
 `
 
@@ -350,9 +303,21 @@ func (q *Queries) LeaseTake(ctx context.Context, arg LeaseTakeParams) (string, e
 	return lease, err
 }
 
+const RestoreUnfinished = `-- name: RestoreUnfinished :one
+select exists (select from harvest_connections where lease_until > clock_timestamp() + interval '1 year')
+`
+
+// Loading a backup leaves leases of a hundred years.
+func (q *Queries) RestoreUnfinished(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, RestoreUnfinished)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const UsersWithOldPull = `-- name: UsersWithOldPull :many
 select c.user_id from harvest_connections c
-where c.state = 'ok'
+where c.state = 'ok' and coalesce(c.paused_until, '-infinity') <= clock_timestamp()
   and (c.held_since is not null or coalesce(c.pulled_at, c.connected_at) < clock_timestamp() - $1::interval)
   and not exists (select from sync_runs r where r.connection_id = c.id
       and (r.state in ('queued', 'running', 'waiting')
@@ -384,7 +349,7 @@ func (q *Queries) UsersWithOldPull(ctx context.Context, age time.Duration) ([]in
 
 const WritesNextDue = `-- name: WritesNextDue :one
 select coalesce(extract(epoch from min(w.not_before) - clock_timestamp()), 0)::float8 as wait, count(*) as due
-from writes w join harvest_connections c on c.id = w.connection_id and c.state = 'ok' and c.held_since is null
+from writes w join harvest_connections c on c.id = w.connection_id and c.state = 'ok' and c.held_since is null and coalesce(c.paused_until, '-infinity') <= clock_timestamp()
 where w.connection_id = $1 and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id
       and e.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))

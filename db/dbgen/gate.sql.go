@@ -191,22 +191,31 @@ func (q *Queries) GateFail(ctx context.Context, arg GateFailParams) error {
 }
 
 const GateForce = `-- name: GateForce :execrows
-update api_gates
-set cb_state = case when $1::boolean then 1 else 0 end, cb_failures = 0, cb_trips = 0, cb_epoch = cb_epoch + 1,
-    cb_open_until = case when $1::boolean then clock_timestamp() + $2::interval else '-infinity' end
-where scope = $3
+update api_gates g
+set cb_state = case when $1::boolean then 1 else 0 end, cb_failures = 0, cb_trips = 0, cb_epoch = g.cb_epoch + 1,
+    cb_open_until = f.until, forced_until = f.until, forced_reason = $2, forced_by = u.email
+from (select case when $1::boolean then clock_timestamp() + $5::interval else '-infinity' end as until) f, users u
+where g.scope = $3 and u.id = $4
 `
 
 type GateForceParams struct {
-	Open  bool
-	Hold  time.Duration
-	Scope string
+	Open    bool
+	Reason  string
+	Scope   string
+	ActorID int64
+	Hold    time.Duration
 }
 
-// An admin's word counts more than what calls have shown: outcomes of calls
+// An operator's word counts more than what calls have shown: outcomes of calls
 // admitted before belong to an older epoch.
 func (q *Queries) GateForce(ctx context.Context, arg GateForceParams) (int64, error) {
-	result, err := q.db.Exec(ctx, GateForce, arg.Open, arg.Hold, arg.Scope)
+	result, err := q.db.Exec(ctx, GateForce,
+		arg.Open,
+		arg.Reason,
+		arg.Scope,
+		arg.ActorID,
+		arg.Hold,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -214,26 +223,47 @@ func (q *Queries) GateForce(ctx context.Context, arg GateForceParams) (int64, er
 }
 
 const GateList = `-- name: GateList :many
-select g.scope, g.cb_state, g.cb_failures,
-    extract(epoch from greatest(g.blocked_until, now()) - now())::float8 as asked_seconds,
-    extract(epoch from case g.cb_state when 1 then greatest(g.cb_open_until, now()) when 2 then greatest(g.cb_probe_until, now()) else now() end - now())::float8 as broken_seconds,
-    case when g.burst > 0 then g.burst - ceil(extract(epoch from greatest(g.tat, now()) - now()) / extract(epoch from g.step)) else 0 end::int as free
-from api_gates g
-order by g.scope = 'provider' desc, g.scope
+select s.scope, s.cb_state, s.cb_failures, s.forced, s.forced_reason, s.forced_by, s.asked_seconds, s.broken_seconds, s.paced_seconds, s.free, coalesce(u.email, '')::text as email, count(*) over ()::int as scopes
+from (
+    select g.scope, g.cb_state, g.cb_failures,
+        (g.cb_state = 1 and g.forced_until > '-infinity' and g.forced_until = g.cb_open_until)::boolean as forced, g.forced_reason, g.forced_by,
+        extract(epoch from greatest(g.blocked_until, now()) - now())::float8 as asked_seconds,
+        extract(epoch from case g.cb_state when 1 then greatest(g.cb_open_until, now()) when 2 then greatest(g.cb_probe_until, now()) else now() end - now())::float8 as broken_seconds,
+        extract(epoch from greatest(greatest(g.tat, now()) - now() - g.step * (g.burst - 1), interval '0'))::float8 as paced_seconds,
+        case when g.burst > 0 then g.burst - ceil(extract(epoch from greatest(g.tat, now()) - now()) / extract(epoch from g.step)) else 0 end::int as free
+    from api_gates g
+    where $1::text is null or g.scope = $1::text
+) s
+left join harvest_connections c on c.id = case when s.scope like 'connection:%' then split_part(s.scope, ':', 2)::bigint end
+left join users u on u.id = c.user_id
+order by s.scope = 'provider' desc, s.cb_state <> 0 desc, greatest(s.asked_seconds, s.broken_seconds, s.paced_seconds) desc, s.scope
+limit $2
 `
+
+type GateListParams struct {
+	Scope *string
+	Most  int32
+}
 
 type GateListRow struct {
 	Scope         string
 	CbState       int16
 	CbFailures    int32
+	Forced        bool
+	ForcedReason  string
+	ForcedBy      string
 	AskedSeconds  float64
 	BrokenSeconds float64
+	PacedSeconds  float64
 	Free          int32
+	Email         string
+	Scopes        int32
 }
 
-// For the admins' page. Infinite timestamps are raised to the present, as above.
-func (q *Queries) GateList(ctx context.Context) ([]GateListRow, error) {
-	rows, err := q.db.Query(ctx, GateList)
+// For operators: the provider first, then what holds calls back the longest.
+// Infinite timestamps are raised to the present, as above.
+func (q *Queries) GateList(ctx context.Context, arg GateListParams) ([]GateListRow, error) {
+	rows, err := q.db.Query(ctx, GateList, arg.Scope, arg.Most)
 	if err != nil {
 		return nil, err
 	}
@@ -245,9 +275,15 @@ func (q *Queries) GateList(ctx context.Context) ([]GateListRow, error) {
 			&i.Scope,
 			&i.CbState,
 			&i.CbFailures,
+			&i.Forced,
+			&i.ForcedReason,
+			&i.ForcedBy,
 			&i.AskedSeconds,
 			&i.BrokenSeconds,
+			&i.PacedSeconds,
 			&i.Free,
+			&i.Email,
+			&i.Scopes,
 		); err != nil {
 			return nil, err
 		}
@@ -280,4 +316,31 @@ type GateSucceedParams struct {
 func (q *Queries) GateSucceed(ctx context.Context, arg GateSucceedParams) error {
 	_, err := q.db.Exec(ctx, GateSucceed, arg.ProviderEpoch, arg.Scope, arg.Epoch)
 	return err
+}
+
+const GateSummary = `-- name: GateSummary :one
+select count(*) filter (where scope <> 'provider' and cb_state <> 0)::int as broken, count(*) filter (where blocked_until > now())::int as asked,
+       coalesce(max(cb_state) filter (where scope = 'provider'), 0)::smallint as provider,
+       coalesce(bool_or(cb_state = 1 and forced_until > '-infinity' and forced_until = cb_open_until), false)::boolean as forced
+from api_gates
+`
+
+type GateSummaryRow struct {
+	Broken   int32
+	Asked    int32
+	Provider int16
+	Forced   bool
+}
+
+// How many scopes hold calls back, and how the provider's breaker stands.
+func (q *Queries) GateSummary(ctx context.Context) (GateSummaryRow, error) {
+	row := q.db.QueryRow(ctx, GateSummary)
+	var i GateSummaryRow
+	err := row.Scan(
+		&i.Broken,
+		&i.Asked,
+		&i.Provider,
+		&i.Forced,
+	)
+	return i, err
 }

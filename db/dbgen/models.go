@@ -8,6 +8,23 @@ import (
 	"time"
 )
 
+type Alert struct {
+	ID         int64
+	Uid        string
+	Key        string
+	Severity   string
+	UserID     *int64
+	Sentence   string
+	Advice     string
+	Path       string
+	FoundAt    time.Time
+	SeenAt     time.Time
+	OpenedAt   *time.Time
+	ToldAt     *time.Time
+	ResolvedAt *time.Time
+	EndToldAt  *time.Time
+}
+
 type HarvestConnection struct {
 	ID                int64
 	UserID            int64
@@ -41,4 +58,49 @@ type HarvestConnection struct {
 	BudgetsHidden     bool
 	HeldSince         *time.Time
 	AccountStale      bool
+	PausedUntil       *time.Time
+	PausedReason      string
+	PausedBy          string
+}
+
+type QueuePause struct {
+	Queue       string
+	PausedAt    time.Time
+	PausedUntil time.Time
+	Reason      string
+	PausedBy    string
+}
+
+type Sample struct {
+	At            time.Time
+	Attempts      int32
+	P95Ms         int32
+	Errors        []byte
+	OldestSeconds int32
+}
+
+type Schedule struct {
+	Name      string
+	Every     time.Duration
+	StartedAt time.Time
+	EndedAt   time.Time
+	EndedWell *time.Time
+	Failures  int32
+	Error     string
+}
+
+type WriteAction struct {
+	ID         int64
+	MutationID string
+	ActorID    *int64
+	Action     string
+	Search     []byte
+	Note       string
+	UpTo       int64
+	Previewed  int64
+	DoneTo     int64
+	Changed    int64
+	Skipped    int64
+	CreatedAt  time.Time
+	FinishedAt *time.Time
 }

@@ -22,11 +22,14 @@ func (q *Queries) SessionDelete(ctx context.Context, tokenHash string) error {
 }
 
 const SessionFind = `-- name: SessionFind :one
-select s.data, u.id, coalesce(u.email, '')::text as email, coalesce(u.is_admin, false)::boolean as is_admin, u.week_start, u.time_zone, u.duration_format, u.created_at,
+select s.data, s.id as session_id, s.created_at as session_created_at,
+       (s.authenticated_at > now() - $1::interval)::boolean as fresh, (s.seen_at < now() - $2::interval)::boolean as unseen,
+       exists (select from second_factors f where f.user_id = u.id and f.confirmed_at is not null) as second_factor,
+       u.id, coalesce(u.email, '')::text as email, coalesce(u.role, '')::text as role, u.week_start, u.time_zone, u.duration_format, coalesce(u.letter_keys, true)::boolean as letter_keys, u.created_at,
        coalesce(u.week_start, c.week_start, 1)::smallint as used_week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as used_time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as used_duration_format,
-       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity, coalesce(c.base_uri, '')::text as base_uri,
+       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity, coalesce(u.capacity, '{}')::smallint[] as capacity, coalesce(c.base_uri, '')::text as base_uri,
        coalesce(t.project_id, 0)::bigint as timer_project_id, coalesce(t.task_id, 0)::bigint as timer_task_id, coalesce(t.spent_date, 'epoch')::date as timer_date,
        coalesce(t.client, '')::text as timer_client, coalesce(t.client_id, 0)::bigint as timer_client_id,
        coalesce(t.project, '')::text as timer_project, coalesce(t.task, '')::text as timer_task,
@@ -35,7 +38,7 @@ select s.data, u.id, coalesce(u.email, '')::text as email, coalesce(u.is_admin, 
        coalesce(t.write_id, 0)::bigint as timer_write_id, coalesce(t.op, '')::text as timer_op, coalesce(t.state, '')::text as timer_state,
        coalesce(t.created_at, 'epoch')::timestamptz as timer_asked_at, coalesce(t.planned, 0)::int as timer_planned, coalesce(t.tracked, 0)::int as timer_tracked
 from sessions s
-left join users u on u.id = s.user_id
+left join users u on u.id = s.user_id and not s.awaits_code
 left join harvest_connections c on c.user_id = s.user_id
 left join lateral (
     select r.project_id, r.task_id, r.spent_date, r.pushed_entry_id, r.running, r.started_at, r.hours_before, r.hours, r.write_id, r.op, r.state, r.created_at,
@@ -51,23 +54,39 @@ left join lateral (
     order by (r.op = 'start' and r.state <> 'done') is true desc, r.started_at desc nulls last, r.write_id desc nulls last
     limit 1
 ) t on true
-where s.token_hash = $1 and s.expires_at > now()
+where s.token_hash = $3 and s.expires_at > now()
+  and (coalesce(u.role, 'user') = 'user' or s.seen_at > now() - $4::interval and s.authenticated_at > now() - $5::interval)
 `
+
+type SessionFindParams struct {
+	FreshFor      time.Duration
+	SeenEvery     time.Duration
+	TokenHash     string
+	StaffIdle     time.Duration
+	StaffLifetime time.Duration
+}
 
 type SessionFindRow struct {
 	Data               []byte
+	SessionID          int64
+	SessionCreatedAt   time.Time
+	Fresh              bool
+	Unseen             bool
+	SecondFactor       bool
 	ID                 *int64
 	Email              string
-	IsAdmin            bool
+	Role               string
 	WeekStart          *int16
 	TimeZone           *string
 	DurationFormat     *string
+	LetterKeys         bool
 	CreatedAt          *time.Time
 	UsedWeekStart      int16
 	UsedTimeZone       string
 	UsedDurationFormat string
 	UsedClock          string
 	UsedCapacity       int32
+	Capacity           []int16
 	BaseUri            string
 	TimerProjectID     int64
 	TimerTaskID        int64
@@ -91,24 +110,38 @@ type SessionFindRow struct {
 
 // The session and, in the same round trip, its user as UserByID tells it, and the
 // timer of theirs that runs or is about to; of several, one that is to start, or
-// else the one that was started last.
-func (q *Queries) SessionFind(ctx context.Context, tokenHash string) (SessionFindRow, error) {
-	row := q.db.QueryRow(ctx, SessionFind, tokenHash)
+// else the one that was started last. Who has not shown the code yet is no user.
+// Sessions of those with a role end sooner.
+func (q *Queries) SessionFind(ctx context.Context, arg SessionFindParams) (SessionFindRow, error) {
+	row := q.db.QueryRow(ctx, SessionFind,
+		arg.FreshFor,
+		arg.SeenEvery,
+		arg.TokenHash,
+		arg.StaffIdle,
+		arg.StaffLifetime,
+	)
 	var i SessionFindRow
 	err := row.Scan(
 		&i.Data,
+		&i.SessionID,
+		&i.SessionCreatedAt,
+		&i.Fresh,
+		&i.Unseen,
+		&i.SecondFactor,
 		&i.ID,
 		&i.Email,
-		&i.IsAdmin,
+		&i.Role,
 		&i.WeekStart,
 		&i.TimeZone,
 		&i.DurationFormat,
+		&i.LetterKeys,
 		&i.CreatedAt,
 		&i.UsedWeekStart,
 		&i.UsedTimeZone,
 		&i.UsedDurationFormat,
 		&i.UsedClock,
 		&i.UsedCapacity,
+		&i.Capacity,
 		&i.BaseUri,
 		&i.TimerProjectID,
 		&i.TimerTaskID,
@@ -133,17 +166,22 @@ func (q *Queries) SessionFind(ctx context.Context, tokenHash string) (SessionFin
 }
 
 const SessionInsert = `-- name: SessionInsert :exec
-insert into sessions (token_hash, user_id, data, expires_at)
-values ($1, $2, $3, $4)
+insert into sessions (token_hash, user_id, data, expires_at, awaits_code, created_at, address, agent)
+values ($1, $2, $3, $4, $5, coalesce($6::timestamptz, now()), $7, $8)
 on conflict (token_hash) do update
-set user_id = excluded.user_id, data = excluded.data, expires_at = excluded.expires_at
+set user_id = excluded.user_id, data = excluded.data, expires_at = excluded.expires_at, awaits_code = excluded.awaits_code,
+    created_at = excluded.created_at, address = excluded.address, agent = excluded.agent
 `
 
 type SessionInsertParams struct {
-	TokenHash string
-	UserID    *int64
-	Data      []byte
-	ExpiresAt time.Time
+	TokenHash  string
+	UserID     *int64
+	Data       []byte
+	ExpiresAt  time.Time
+	AwaitsCode bool
+	CreatedAt  *time.Time
+	Address    string
+	Agent      string
 }
 
 func (q *Queries) SessionInsert(ctx context.Context, arg SessionInsertParams) error {
@@ -152,29 +190,58 @@ func (q *Queries) SessionInsert(ctx context.Context, arg SessionInsertParams) er
 		arg.UserID,
 		arg.Data,
 		arg.ExpiresAt,
+		arg.AwaitsCode,
+		arg.CreatedAt,
+		arg.Address,
+		arg.Agent,
 	)
 	return err
 }
 
+const SessionRevoke = `-- name: SessionRevoke :execrows
+delete from sessions where id = $1 and user_id = $2::bigint
+`
+
+type SessionRevokeParams struct {
+	ID     int64
+	UserID int64
+}
+
+func (q *Queries) SessionRevoke(ctx context.Context, arg SessionRevokeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SessionRevoke, arg.ID, arg.UserID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const SessionSeen = `-- name: SessionSeen :exec
+update sessions set seen_at = now(), address = $1, agent = $2 where id = $3
+`
+
+type SessionSeenParams struct {
+	Address string
+	Agent   string
+	ID      int64
+}
+
+func (q *Queries) SessionSeen(ctx context.Context, arg SessionSeenParams) error {
+	_, err := q.db.Exec(ctx, SessionSeen, arg.Address, arg.Agent, arg.ID)
+	return err
+}
+
 const SessionUpdate = `-- name: SessionUpdate :exec
-update sessions set user_id = $1, data = $2, expires_at = $3
-where token_hash = $4
+update sessions set data = $1, expires_at = $2 where token_hash = $3
 `
 
 type SessionUpdateParams struct {
-	UserID    *int64
 	Data      []byte
 	ExpiresAt time.Time
 	TokenHash string
 }
 
 func (q *Queries) SessionUpdate(ctx context.Context, arg SessionUpdateParams) error {
-	_, err := q.db.Exec(ctx, SessionUpdate,
-		arg.UserID,
-		arg.Data,
-		arg.ExpiresAt,
-		arg.TokenHash,
-	)
+	_, err := q.db.Exec(ctx, SessionUpdate, arg.Data, arg.ExpiresAt, arg.TokenHash)
 	return err
 }
 
@@ -197,4 +264,71 @@ delete from sessions where user_id = $1::bigint
 func (q *Queries) SessionsDeleteOfUser(ctx context.Context, userID int64) error {
 	_, err := q.db.Exec(ctx, SessionsDeleteOfUser, userID)
 	return err
+}
+
+const SessionsOfUser = `-- name: SessionsOfUser :many
+select s.id, s.created_at, s.seen_at, s.address, s.agent
+from sessions s
+join users u on u.id = s.user_id
+where s.user_id = $1::bigint and not s.awaits_code and s.expires_at > now()
+  and (u.role = 'user' or s.seen_at > now() - $2::interval and s.authenticated_at > now() - $3::interval)
+order by s.seen_at desc, s.id desc
+`
+
+type SessionsOfUserParams struct {
+	UserID        int64
+	StaffIdle     time.Duration
+	StaffLifetime time.Duration
+}
+
+type SessionsOfUserRow struct {
+	ID        int64
+	CreatedAt time.Time
+	SeenAt    time.Time
+	Address   string
+	Agent     string
+}
+
+// Those that SessionFind finds.
+func (q *Queries) SessionsOfUser(ctx context.Context, arg SessionsOfUserParams) ([]SessionsOfUserRow, error) {
+	rows, err := q.db.Query(ctx, SessionsOfUser, arg.UserID, arg.StaffIdle, arg.StaffLifetime)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SessionsOfUserRow
+	for rows.Next() {
+		var i SessionsOfUserRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.CreatedAt,
+			&i.SeenAt,
+			&i.Address,
+			&i.Agent,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SessionsRevokeOthers = `-- name: SessionsRevokeOthers :execrows
+delete from sessions where user_id = $1::bigint and id <> $2
+`
+
+type SessionsRevokeOthersParams struct {
+	UserID int64
+	ID     int64
+}
+
+func (q *Queries) SessionsRevokeOthers(ctx context.Context, arg SessionsRevokeOthersParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SessionsRevokeOthers, arg.UserID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

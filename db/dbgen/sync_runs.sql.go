@@ -31,7 +31,8 @@ func (q *Queries) ConnectionPulled(ctx context.Context, arg ConnectionPulledPara
 const SyncRun = `-- name: SyncRun :one
 select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.updated_since, r.year_from, r.week,
        r.page, r.pages, r.entries, r.next_try_at, r.error_reason, r.error_status, r.created_at, r.finished_at,
-       c.state as connection_state, c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held
+       c.state as connection_state, c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held,
+       coalesce(extract(epoch from greatest(c.paused_until, clock_timestamp()) - clock_timestamp()), 0)::float8 as paused_seconds
 from sync_runs r join harvest_connections c on c.id = r.connection_id
 where r.id = $1 and ($2::bigint is null or r.user_id = $2::bigint)
 `
@@ -62,6 +63,7 @@ type SyncRunRow struct {
 	ConnectionState string
 	TimeZone        string
 	Held            bool
+	PausedSeconds   float64
 }
 
 // A run of one user (user_id), or, for the worker, of any (null).
@@ -89,6 +91,7 @@ func (q *Queries) SyncRun(ctx context.Context, arg SyncRunParams) (SyncRunRow, e
 		&i.ConnectionState,
 		&i.TimeZone,
 		&i.Held,
+		&i.PausedSeconds,
 	)
 	return i, err
 }

@@ -10,6 +10,32 @@ import (
 	"time"
 )
 
+const AdminsLock = `-- name: AdminsLock :many
+select id from users where role = 'admin' order by id for update
+`
+
+// Whoever changes a role waits for others who do, so that no two of them take it
+// from each other.
+func (q *Queries) AdminsLock(ctx context.Context) ([]int64, error) {
+	rows, err := q.db.Query(ctx, AdminsLock)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ThrottleForget = `-- name: ThrottleForget :exec
 delete from login_throttles where subject = $1
 `
@@ -69,9 +95,10 @@ func (q *Queries) ThrottleSet(ctx context.Context, arg ThrottleSetParams) error 
 }
 
 const ThrottleUncount = `-- name: ThrottleUncount :exec
-update login_throttles set failures = greatest(failures - 1, 0) where subject = $1
+update login_throttles set failures = greatest(failures - 1, 0), locked_until = window_start where subject = $1
 `
 
+// The wait that the try would have begun is over with it.
 func (q *Queries) ThrottleUncount(ctx context.Context, subject string) error {
 	_, err := q.db.Exec(ctx, ThrottleUncount, subject)
 	return err
@@ -90,11 +117,11 @@ func (q *Queries) ThrottlesClean(ctx context.Context, before time.Time) (int64, 
 }
 
 const UserByID = `-- name: UserByID :one
-select u.id, u.email, u.is_admin, u.week_start, u.time_zone, u.duration_format, u.created_at,
+select u.id, u.email, u.role, u.week_start, u.time_zone, u.duration_format, u.letter_keys, u.created_at,
        coalesce(u.week_start, c.week_start, 1)::smallint as used_week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as used_time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as used_duration_format,
-       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity
+       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity, u.capacity
 from users u
 left join harvest_connections c on c.user_id = u.id
 where u.id = $1
@@ -103,16 +130,18 @@ where u.id = $1
 type UserByIDRow struct {
 	ID                 int64
 	Email              string
-	IsAdmin            bool
+	Role               string
 	WeekStart          *int16
 	TimeZone           *string
 	DurationFormat     *string
+	LetterKeys         bool
 	CreatedAt          time.Time
 	UsedWeekStart      int16
 	UsedTimeZone       string
 	UsedDurationFormat string
 	UsedClock          string
 	UsedCapacity       int32
+	Capacity           []int16
 }
 
 // The user with what is in force for them: their own setting, then Harvest's,
@@ -123,22 +152,24 @@ func (q *Queries) UserByID(ctx context.Context, id int64) (UserByIDRow, error) {
 	err := row.Scan(
 		&i.ID,
 		&i.Email,
-		&i.IsAdmin,
+		&i.Role,
 		&i.WeekStart,
 		&i.TimeZone,
 		&i.DurationFormat,
+		&i.LetterKeys,
 		&i.CreatedAt,
 		&i.UsedWeekStart,
 		&i.UsedTimeZone,
 		&i.UsedDurationFormat,
 		&i.UsedClock,
 		&i.UsedCapacity,
+		&i.Capacity,
 	)
 	return i, err
 }
 
 const UserCreate = `-- name: UserCreate :one
-insert into users (email, password_hash, is_admin)
+insert into users (email, password_hash, role)
 values (lower($1), $2, $3)
 returning id
 `
@@ -146,29 +177,38 @@ returning id
 type UserCreateParams struct {
 	Email        string
 	PasswordHash string
-	IsAdmin      bool
+	Role         string
 }
 
 func (q *Queries) UserCreate(ctx context.Context, arg UserCreateParams) (int64, error) {
-	row := q.db.QueryRow(ctx, UserCreate, arg.Email, arg.PasswordHash, arg.IsAdmin)
+	row := q.db.QueryRow(ctx, UserCreate, arg.Email, arg.PasswordHash, arg.Role)
 	var id int64
 	err := row.Scan(&id)
 	return id, err
 }
 
 const UserLoginByEmail = `-- name: UserLoginByEmail :one
-select id, password_hash from users where email = lower($1)
+select u.id, u.password_hash, u.role, exists (select from second_factors f where f.user_id = u.id and f.confirmed_at is not null) as second_factor
+from users u
+where u.email = lower($1)
 `
 
 type UserLoginByEmailRow struct {
 	ID           int64
 	PasswordHash string
+	Role         string
+	SecondFactor bool
 }
 
 func (q *Queries) UserLoginByEmail(ctx context.Context, email string) (UserLoginByEmailRow, error) {
 	row := q.db.QueryRow(ctx, UserLoginByEmail, email)
 	var i UserLoginByEmailRow
-	err := row.Scan(&i.ID, &i.PasswordHash)
+	err := row.Scan(
+		&i.ID,
+		&i.PasswordHash,
+		&i.Role,
+		&i.SecondFactor,
+	)
 	return i, err
 }
 
@@ -181,17 +221,6 @@ func (q *Queries) UserPasswordHash(ctx context.Context, id int64) (string, error
 	var password_hash string
 	err := row.Scan(&password_hash)
 	return password_hash, err
-}
-
-const UserPromote = `-- name: UserPromote :one
-update users set is_admin = true where email = lower($1) returning id
-`
-
-func (q *Queries) UserPromote(ctx context.Context, email string) (int64, error) {
-	row := q.db.QueryRow(ctx, UserPromote, email)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
 }
 
 const UserRehash = `-- name: UserRehash :exec
@@ -208,6 +237,25 @@ type UserRehashParams struct {
 func (q *Queries) UserRehash(ctx context.Context, arg UserRehashParams) error {
 	_, err := q.db.Exec(ctx, UserRehash, arg.NewHash, arg.ID, arg.OldHash)
 	return err
+}
+
+const UserRoleChange = `-- name: UserRoleChange :one
+update users u set role = $1
+from (select x.id, x.role from users x where x.id = $2 for update) before
+where u.id = before.id
+returning before.role
+`
+
+type UserRoleChangeParams struct {
+	Role string
+	ID   int64
+}
+
+func (q *Queries) UserRoleChange(ctx context.Context, arg UserRoleChangeParams) (string, error) {
+	row := q.db.QueryRow(ctx, UserRoleChange, arg.Role, arg.ID)
+	var role string
+	err := row.Scan(&role)
+	return role, err
 }
 
 const UserSetPassword = `-- name: UserSetPassword :execrows
@@ -244,14 +292,15 @@ func (q *Queries) UserSetPasswordByEmail(ctx context.Context, arg UserSetPasswor
 }
 
 const UserSetPreferences = `-- name: UserSetPreferences :execrows
-update users set week_start = $1, time_zone = $2, duration_format = $3
-where id = $4
+update users set week_start = $1, time_zone = $2, duration_format = $3, letter_keys = $4
+where id = $5
 `
 
 type UserSetPreferencesParams struct {
 	WeekStart      *int16
 	TimeZone       *string
 	DurationFormat *string
+	LetterKeys     bool
 	ID             int64
 }
 
@@ -260,6 +309,7 @@ func (q *Queries) UserSetPreferences(ctx context.Context, arg UserSetPreferences
 		arg.WeekStart,
 		arg.TimeZone,
 		arg.DurationFormat,
+		arg.LetterKeys,
 		arg.ID,
 	)
 	if err != nil {
@@ -268,25 +318,74 @@ func (q *Queries) UserSetPreferences(ctx context.Context, arg UserSetPreferences
 	return result.RowsAffected(), nil
 }
 
+const UserSetRole = `-- name: UserSetRole :one
+update users set role = $1 where email = lower($2) returning id
+`
+
+type UserSetRoleParams struct {
+	Role  string
+	Email string
+}
+
+func (q *Queries) UserSetRole(ctx context.Context, arg UserSetRoleParams) (int64, error) {
+	row := q.db.QueryRow(ctx, UserSetRole, arg.Role, arg.Email)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
 const Users = `-- name: Users :many
-select u.id, u.email, u.is_admin, u.created_at, coalesce(c.company_name, '')::text as company_name,
-       coalesce(c.state, '')::text as connection_state
+select u.id, u.email, u.role, u.created_at, coalesce(c.company_name, '')::text as company_name,
+       coalesce(c.id, 0)::bigint as connection_id, coalesce(c.state, '')::text as connection_state, coalesce(c.paused_until > clock_timestamp(), false)::boolean as paused,
+       s.sessions, s.seen_at
 from users u
 left join harvest_connections c on c.user_id = u.id
+cross join lateral (
+    select count(*)::int as sessions, coalesce(max(x.seen_at), 'epoch')::timestamptz as seen_at from sessions x
+    where x.user_id = u.id and x.expires_at > now() and not x.awaits_code
+) s
+where ($1::bigint is null or u.id = $1::bigint)
+  and ($2::bigint is null or u.id > $2::bigint)
+  and ($3::text = '' or u.role = $3::text)
+  and ($4::text = '' or coalesce(c.state, 'none') = $4::text)
+  and ($5::text is null or u.email ilike $5::text)
 order by u.id
+limit $6
 `
+
+type UsersParams struct {
+	ID         *int64
+	After      *int64
+	Role       string
+	Connection string
+	Pattern    *string
+	Most       int32
+}
 
 type UsersRow struct {
 	ID              int64
 	Email           string
-	IsAdmin         bool
+	Role            string
 	CreatedAt       time.Time
 	CompanyName     string
+	ConnectionID    int64
 	ConnectionState string
+	Paused          bool
+	Sessions        int32
+	SeenAt          time.Time
 }
 
-func (q *Queries) Users(ctx context.Context) ([]UsersRow, error) {
-	rows, err := q.db.Query(ctx, Users)
+// Everybody, by id, with what admins ask first. Whoever is logged in was last
+// seen within minutes of seen_at.
+func (q *Queries) Users(ctx context.Context, arg UsersParams) ([]UsersRow, error) {
+	rows, err := q.db.Query(ctx, Users,
+		arg.ID,
+		arg.After,
+		arg.Role,
+		arg.Connection,
+		arg.Pattern,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -297,11 +396,44 @@ func (q *Queries) Users(ctx context.Context) ([]UsersRow, error) {
 		if err := rows.Scan(
 			&i.ID,
 			&i.Email,
-			&i.IsAdmin,
+			&i.Role,
 			&i.CreatedAt,
 			&i.CompanyName,
+			&i.ConnectionID,
 			&i.ConnectionState,
+			&i.Paused,
+			&i.Sessions,
+			&i.SeenAt,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const UsersByRole = `-- name: UsersByRole :many
+select role, count(*)::int as users from users group by role
+`
+
+type UsersByRoleRow struct {
+	Role  string
+	Users int32
+}
+
+func (q *Queries) UsersByRole(ctx context.Context) ([]UsersByRoleRow, error) {
+	rows, err := q.db.Query(ctx, UsersByRole)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UsersByRoleRow
+	for rows.Next() {
+		var i UsersByRoleRow
+		if err := rows.Scan(&i.Role, &i.Users); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

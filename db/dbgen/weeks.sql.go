@@ -12,23 +12,6 @@ import (
 	"furrow/planner"
 )
 
-const AssignmentExists = `-- name: AssignmentExists :one
-select exists (select from assignments where user_id = $1 and project_id = $2 and task_id = $3)
-`
-
-type AssignmentExistsParams struct {
-	UserID    int64
-	ProjectID int64
-	TaskID    int64
-}
-
-func (q *Queries) AssignmentExists(ctx context.Context, arg AssignmentExistsParams) (bool, error) {
-	row := q.db.QueryRow(ctx, AssignmentExists, arg.UserID, arg.ProjectID, arg.TaskID)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const CellEntries = `-- name: CellEntries :many
 select e.harvest_id, e.hours, e.notes, (p.id is not null)::boolean as ours, (p.id is null and not e.is_locked and not e.is_running)::boolean as free
 from time_entries e
@@ -144,126 +127,6 @@ func (q *Queries) CellHistory(ctx context.Context, arg CellHistoryParams) ([]Cel
 	return items, nil
 }
 
-const CellLock = `-- name: CellLock :one
-select p.id
-from projects p
-join tasks t on t.user_id = p.user_id and t.id = $1
-where p.user_id = $2 and p.id = $3
-for no key update of p
-`
-
-type CellLockParams struct {
-	TaskID    int64
-	UserID    int64
-	ProjectID int64
-}
-
-// Edits of one cell follow each other by the lock on its project, because the
-// cell may have no row of its own. The cell is read by a statement of its own
-// afterwards: one that waits for a lock goes on with what it saw before. The
-// lock lets entries of the project be stored meanwhile.
-func (q *Queries) CellLock(ctx context.Context, arg CellLockParams) (int64, error) {
-	row := q.db.QueryRow(ctx, CellLock, arg.TaskID, arg.UserID, arg.ProjectID)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
-}
-
-const CellRead = `-- name: CellRead :one
-select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce((
-    select max(e.id) from plan_events e
-    where e.user_id = p.user_id and e.project_id = p.id and e.task_id = $1 and e.date = $2
-), 0)::bigint as version, exists (
-    select from plan_events e
-    where e.user_id = p.user_id and e.mutation_id = $3 and e.project_id = p.id and e.task_id = $1 and e.date = $2
-) as stored_before
-from projects p
-left join cells c on c.user_id = p.user_id and c.project_id = p.id and c.task_id = $1 and c.date = $2
-where p.user_id = $4 and p.id = $5
-`
-
-type CellReadParams struct {
-	TaskID     int64
-	Date       planner.Date
-	MutationID string
-	UserID     int64
-	ProjectID  int64
-}
-
-type CellReadRow struct {
-	Minutes      int32
-	Note         string
-	Version      int64
-	StoredBefore bool
-}
-
-// The version is that of the history: a cleared cell has no row to remember it.
-func (q *Queries) CellRead(ctx context.Context, arg CellReadParams) (CellReadRow, error) {
-	row := q.db.QueryRow(ctx, CellRead,
-		arg.TaskID,
-		arg.Date,
-		arg.MutationID,
-		arg.UserID,
-		arg.ProjectID,
-	)
-	var i CellReadRow
-	err := row.Scan(
-		&i.Minutes,
-		&i.Note,
-		&i.Version,
-		&i.StoredBefore,
-	)
-	return i, err
-}
-
-const CellStore = `-- name: CellStore :exec
-with event as (
-    insert into plan_events (user_id, kind, mutation_id, project_id, task_id, date, minutes_before, minutes_after, note_before, note_after)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-    returning id, user_id, project_id, task_id, date, minutes_after, note_after
-), cleared as (
-    delete from cells c using event e
-    where c.user_id = e.user_id and c.project_id = e.project_id and c.task_id = e.task_id and c.date = e.date
-      and e.minutes_after = 0 and e.note_after = ''
-)
-insert into cells (user_id, project_id, task_id, date, minutes, note, version)
-select e.user_id, e.project_id, e.task_id, e.date, e.minutes_after, e.note_after, e.id
-from event e where e.minutes_after > 0 or e.note_after <> ''
-on conflict (user_id, date, project_id, task_id) do update
-set minutes = excluded.minutes, note = excluded.note, version = excluded.version
-`
-
-type CellStoreParams struct {
-	UserID        int64
-	Kind          string
-	MutationID    string
-	ProjectID     int64
-	TaskID        int64
-	Date          planner.Date
-	MinutesBefore int32
-	MinutesAfter  int32
-	NoteBefore    string
-	NoteAfter     string
-}
-
-// A change and its line of history, in one statement. A cell without time and
-// note has no row.
-func (q *Queries) CellStore(ctx context.Context, arg CellStoreParams) error {
-	_, err := q.db.Exec(ctx, CellStore,
-		arg.UserID,
-		arg.Kind,
-		arg.MutationID,
-		arg.ProjectID,
-		arg.TaskID,
-		arg.Date,
-		arg.MinutesBefore,
-		arg.MinutesAfter,
-		arg.NoteBefore,
-		arg.NoteAfter,
-	)
-	return err
-}
-
 const CellsAt = `-- name: CellsAt :many
 select distinct on (project_id, task_id, date) project_id, task_id, date, minutes_before
 from plan_events
@@ -361,30 +224,6 @@ func (q *Queries) LocalProject(ctx context.Context, arg LocalProjectParams) (int
 	return id, err
 }
 
-const LocalRowKeep = `-- name: LocalRowKeep :execrows
-insert into week_rows (user_id, week, project_id, task_id) values ($1, $2, $3, $4) on conflict do nothing
-`
-
-type LocalRowKeepParams struct {
-	UserID    int64
-	Week      planner.Date
-	ProjectID int64
-	TaskID    int64
-}
-
-func (q *Queries) LocalRowKeep(ctx context.Context, arg LocalRowKeepParams) (int64, error) {
-	result, err := q.db.Exec(ctx, LocalRowKeep,
-		arg.UserID,
-		arg.Week,
-		arg.ProjectID,
-		arg.TaskID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const LocalTask = `-- name: LocalTask :one
 with found as (
     select t.id from tasks t where t.user_id = $1 and t.harvest_id is null and t.name = $2 order by t.id limit 1
@@ -471,18 +310,19 @@ func (q *Queries) RowName(ctx context.Context, arg RowNameParams) (RowNameRow, e
 }
 
 const WeekAssignments = `-- name: WeekAssignments :many
-select project_id, task_id, active, billable, coalesce(hourly_rate::text, '')::text as hourly_rate
+select project_id, task_id, active, billable, coalesce(hourly_rate * 100, -1)::bigint as rate
 from assignments where user_id = $1
 `
 
 type WeekAssignmentsRow struct {
-	ProjectID  int64
-	TaskID     int64
-	Active     bool
-	Billable   bool
-	HourlyRate string
+	ProjectID int64
+	TaskID    int64
+	Active    bool
+	Billable  bool
+	Rate      int64
 }
 
+// Rates are in hundredths; -1 is an unknown one.
 func (q *Queries) WeekAssignments(ctx context.Context, userID int64) ([]WeekAssignmentsRow, error) {
 	rows, err := q.db.Query(ctx, WeekAssignments, userID)
 	if err != nil {
@@ -497,7 +337,7 @@ func (q *Queries) WeekAssignments(ctx context.Context, userID int64) ([]WeekAssi
 			&i.TaskID,
 			&i.Active,
 			&i.Billable,
-			&i.HourlyRate,
+			&i.Rate,
 		); err != nil {
 			return nil, err
 		}
@@ -565,17 +405,19 @@ func (q *Queries) WeekCells(ctx context.Context, arg WeekCellsParams) ([]WeekCel
 
 const WeekHead = `-- name: WeekHead :one
 
-select u.email, u.is_admin,
+select u.email,
        coalesce(u.week_start, c.week_start, 1)::smallint as week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as duration_format,
        coalesce(c.clock, '24h')::text as clock,
-       coalesce(c.weekly_capacity, 2100)::int as weekly_capacity,
+       coalesce(c.weekly_capacity, 2100)::int as weekly_capacity, u.capacity,
        coalesce(c.week_start, 1)::smallint as harvest_week_start,
        c.id as connection_id, coalesce(c.state, '')::text as connection_state, (c.held_since is not null)::boolean as held,
+       (case when c.paused_until > clock_timestamp() then c.paused_until else 'epoch' end)::timestamptz as paused_until, coalesce(c.paused_reason, '')::text as paused_reason,
        coalesce(c.timestamp_timers, false)::boolean as timestamp_timers,
        coalesce(c.base_uri, '')::text as base_uri,
-       c.pulled_at,
+       c.pulled_at, c.budgets_at,
+       coalesce(u.goal * 100, 0)::bigint as goal, coalesce(u.goal_currency, '')::text as goal_currency, coalesce(u.goal_every, '')::text as goal_every,
        coalesce(v.version, 0)::bigint as version,
        coalesce(r.id, 0)::bigint as run_id, coalesce(r.state, '')::text as run_state, coalesce(r.phase, '')::text as run_phase,
        coalesce(r.updated_since is null, false)::boolean as run_first,
@@ -590,8 +432,10 @@ left join lateral (
     from sync_runs s where s.user_id = u.id order by s.id desc limit 1
 ) r on true
 left join lateral (
-    select max(pe.id) as version from plan_events pe
-    where pe.user_id = u.id and pe.date between $1::date and $2::date
+    -- Not by the ids, among those of all weeks and users: offset keeps the maximum out of the look-up.
+    select max(pe.id) as version from (
+        select e.id from plan_events e where e.user_id = u.id and e.date between $1::date and $2::date offset 0
+    ) pe
 ) v on true
 cross join lateral (
     select count(*) filter (where x.state in ('pending', 'sending', 'retry'))::int as waiting,
@@ -615,19 +459,25 @@ type WeekHeadParams struct {
 
 type WeekHeadRow struct {
 	Email            string
-	IsAdmin          bool
 	WeekStart        int16
 	TimeZone         string
 	DurationFormat   string
 	Clock            string
 	WeeklyCapacity   int32
+	Capacity         []int16
 	HarvestWeekStart int16
 	ConnectionID     *int64
 	ConnectionState  string
 	Held             bool
+	PausedUntil      time.Time
+	PausedReason     string
 	TimestampTimers  bool
 	BaseUri          string
 	PulledAt         *time.Time
+	BudgetsAt        *time.Time
+	Goal             int64
+	GoalCurrency     string
+	GoalEvery        string
 	Version          int64
 	RunID            int64
 	RunState         string
@@ -655,19 +505,25 @@ func (q *Queries) WeekHead(ctx context.Context, arg WeekHeadParams) (WeekHeadRow
 	var i WeekHeadRow
 	err := row.Scan(
 		&i.Email,
-		&i.IsAdmin,
 		&i.WeekStart,
 		&i.TimeZone,
 		&i.DurationFormat,
 		&i.Clock,
 		&i.WeeklyCapacity,
+		&i.Capacity,
 		&i.HarvestWeekStart,
 		&i.ConnectionID,
 		&i.ConnectionState,
 		&i.Held,
+		&i.PausedUntil,
+		&i.PausedReason,
 		&i.TimestampTimers,
 		&i.BaseUri,
 		&i.PulledAt,
+		&i.BudgetsAt,
+		&i.Goal,
+		&i.GoalCurrency,
+		&i.GoalEvery,
 		&i.Version,
 		&i.RunID,
 		&i.RunState,
@@ -692,9 +548,10 @@ func (q *Queries) WeekHead(ctx context.Context, arg WeekHeadParams) (WeekHeadRow
 }
 
 const WeekProjects = `-- name: WeekProjects :many
-select p.id, p.name, cl.id as client_id, cl.name as client, cl.currency
+select p.id, p.name, cl.id as client_id, cl.name as client, cl.currency, coalesce(o.position, 2147483647)::int as position
 from projects p
 join clients cl on cl.id = p.client_id
+left join client_orders o on o.user_id = p.user_id and o.client_id = cl.id
 where p.user_id = $1
 `
 
@@ -704,6 +561,7 @@ type WeekProjectsRow struct {
 	ClientID int64
 	Client   string
 	Currency string
+	Position int32
 }
 
 // Names and assignments are read as they lie and joined by the reader, who
@@ -723,6 +581,7 @@ func (q *Queries) WeekProjects(ctx context.Context, userID int64) ([]WeekProject
 			&i.ClientID,
 			&i.Client,
 			&i.Currency,
+			&i.Position,
 		); err != nil {
 			return nil, err
 		}
@@ -846,61 +705,6 @@ func (q *Queries) WeekPushed(ctx context.Context, arg WeekPushedParams) ([]WeekP
 	return items, nil
 }
 
-const WeekRowKeep = `-- name: WeekRowKeep :execrows
-insert into week_rows (user_id, week, project_id, task_id)
-select $1, $2, a.project_id, a.task_id
-from assignments a
-where a.user_id = $1 and a.project_id = $3 and a.task_id = $4
-on conflict do nothing
-`
-
-type WeekRowKeepParams struct {
-	UserID    int64
-	Week      planner.Date
-	ProjectID int64
-	TaskID    int64
-}
-
-func (q *Queries) WeekRowKeep(ctx context.Context, arg WeekRowKeepParams) (int64, error) {
-	result, err := q.db.Exec(ctx, WeekRowKeep,
-		arg.UserID,
-		arg.Week,
-		arg.ProjectID,
-		arg.TaskID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const WeekRowRemove = `-- name: WeekRowRemove :execrows
-delete from week_rows where user_id = $1 and week between $2 and $3
-  and project_id = $4 and task_id = $5
-`
-
-type WeekRowRemoveParams struct {
-	UserID    int64
-	FirstDay  planner.Date
-	LastDay   planner.Date
-	ProjectID int64
-	TaskID    int64
-}
-
-func (q *Queries) WeekRowRemove(ctx context.Context, arg WeekRowRemoveParams) (int64, error) {
-	result, err := q.db.Exec(ctx, WeekRowRemove,
-		arg.UserID,
-		arg.FirstDay,
-		arg.LastDay,
-		arg.ProjectID,
-		arg.TaskID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const WeekTasks = `-- name: WeekTasks :many
 select id, name from tasks where user_id = $1
 `
@@ -934,7 +738,7 @@ const WeekTracked = `-- name: WeekTracked :many
 select e.project_id, e.task_id, (e.spent_date - $1::date)::int as day, e.hours,
        (p.id is null or p.project_id <> e.project_id or p.task_id <> e.task_id or p.spent_date <> e.spent_date)::boolean as others,
        e.is_running, e.is_locked, e.locked_reason, (e.approval_status = 'approved')::boolean as approved,
-       e.harvest_id, coalesce(e.started_minute, -1)::int as started, coalesce(e.ended_minute, -1)::int as ended
+       e.harvest_id, coalesce(e.started_minute, -1)::int as started, coalesce(e.ended_minute, -1)::int as ended, e.billable
 from time_entries e
 left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null and p.kind = 'plan'
 where e.user_id = $2 and e.deleted_at is null
@@ -961,6 +765,7 @@ type WeekTrackedRow struct {
 	HarvestID    int64
 	Started      int32
 	Ended        int32
+	Billable     bool
 }
 
 // The entries of the week, and which of them do not say what is planned: those
@@ -988,6 +793,7 @@ func (q *Queries) WeekTracked(ctx context.Context, arg WeekTrackedParams) ([]Wee
 			&i.HarvestID,
 			&i.Started,
 			&i.Ended,
+			&i.Billable,
 		); err != nil {
 			return nil, err
 		}

@@ -440,8 +440,8 @@ func (q *Queries) PushedTake(ctx context.Context, arg PushedTakeParams) error {
 }
 
 const WriteAdd = `-- name: WriteAdd :one
-insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, remote_id, base, mutation_id, state)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, remote_id, base, mutation_id, state, request_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 returning id
 `
 
@@ -456,6 +456,7 @@ type WriteAddParams struct {
 	Base          []byte
 	MutationID    string
 	State         string
+	RequestID     string
 }
 
 func (q *Queries) WriteAdd(ctx context.Context, arg WriteAddParams) (int64, error) {
@@ -470,6 +471,7 @@ func (q *Queries) WriteAdd(ctx context.Context, arg WriteAddParams) (int64, erro
 		arg.Base,
 		arg.MutationID,
 		arg.State,
+		arg.RequestID,
 	)
 	var id int64
 	err := row.Scan(&id)
@@ -477,8 +479,8 @@ func (q *Queries) WriteAdd(ctx context.Context, arg WriteAddParams) (int64, erro
 }
 
 const WriteAttemptAdd = `-- name: WriteAttemptAdd :exec
-insert into write_attempts (write_id, action, outcome, reason, status, request_id, message, latency_ms)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into write_attempts (write_id, action, outcome, reason, status, request_id, message, latency_ms, job_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type WriteAttemptAddParams struct {
@@ -490,6 +492,7 @@ type WriteAttemptAddParams struct {
 	RequestID string
 	Message   string
 	LatencyMs int32
+	JobID     *int64
 }
 
 func (q *Queries) WriteAttemptAdd(ctx context.Context, arg WriteAttemptAddParams) error {
@@ -502,12 +505,13 @@ func (q *Queries) WriteAttemptAdd(ctx context.Context, arg WriteAttemptAddParams
 		arg.RequestID,
 		arg.Message,
 		arg.LatencyMs,
+		arg.JobID,
 	)
 	return err
 }
 
 const WriteAttempts = `-- name: WriteAttempts :many
-select write_id, at, action, outcome, reason, status, request_id, message, latency_ms
+select write_id, at, action, outcome, reason, status, request_id, message, latency_ms, job_id
 from write_attempts where write_id = any($1::bigint[])
 order by id
 `
@@ -522,6 +526,7 @@ type WriteAttemptsRow struct {
 	RequestID string
 	Message   string
 	LatencyMs int32
+	JobID     *int64
 }
 
 func (q *Queries) WriteAttempts(ctx context.Context, writeIds []int64) ([]WriteAttemptsRow, error) {
@@ -543,6 +548,7 @@ func (q *Queries) WriteAttempts(ctx context.Context, writeIds []int64) ([]WriteA
 			&i.RequestID,
 			&i.Message,
 			&i.LatencyMs,
+			&i.JobID,
 		); err != nil {
 			return nil, err
 		}
@@ -558,6 +564,7 @@ const WriteBegin = `-- name: WriteBegin :execrows
 with fence as (
     update harvest_connections c set lease_until = clock_timestamp() + $3::interval
     where c.id = $4 and c.lease = $5 and c.lease_until > clock_timestamp() and c.state = 'ok'
+      and coalesce(c.paused_until, '-infinity') <= clock_timestamp()
     returning c.id
 )
 update writes w
@@ -643,12 +650,12 @@ func (q *Queries) WriteDrop(ctx context.Context, arg WriteDropParams) (int64, er
 }
 
 const WriteNext = `-- name: WriteNext :one
-select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at, w.base,
+select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at, w.base, w.request_id,
        coalesce(extract(epoch from clock_timestamp() - w.sent_at), 0)::float8 as sent_ago,
        p.spent_date, (p.spent_date < (clock_timestamp() at time zone coalesce(u.time_zone, c.time_zone))::date)::boolean as late, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
 from writes w
 join pushed_entries p on p.id = w.pushed_entry_id
-join harvest_connections c on c.id = w.connection_id and c.lease = $1 and c.state = 'ok'
+join harvest_connections c on c.id = w.connection_id and c.lease = $1 and c.state = 'ok' and coalesce(c.paused_until, '-infinity') <= clock_timestamp()
 join users u on u.id = w.user_id
 where w.connection_id = $2 and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and w.not_before <= clock_timestamp()
@@ -674,6 +681,7 @@ type WriteNextRow struct {
 	Lookups         int32
 	SentAt          *time.Time
 	Base            []byte
+	RequestID       string
 	SentAgo         float64
 	SpentDate       planner.Date
 	Late            bool
@@ -699,6 +707,7 @@ func (q *Queries) WriteNext(ctx context.Context, arg WriteNextParams) (WriteNext
 		&i.Lookups,
 		&i.SentAt,
 		&i.Base,
+		&i.RequestID,
 		&i.SentAgo,
 		&i.SpentDate,
 		&i.Late,
@@ -960,8 +969,9 @@ func (q *Queries) WritesFollow(ctx context.Context, arg WritesFollowParams) ([]W
 
 const WritesList = `-- name: WritesList :many
 select w.id, w.user_id, u.email, w.op, w.state, w.payload, w.reference, coalesce(w.remote_id, p.remote_id) as remote_id, w.attempts, w.not_before,
-       w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at, w.remote_before, w.remote_after,
-       cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state, (c.held_since is not null)::boolean as held
+       w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at, w.remote_before, w.remote_after, w.operator_note, w.connection_id, w.request_id,
+       cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state, (c.held_since is not null)::boolean as held,
+       (case when c.paused_until > clock_timestamp() then c.paused_until else 'epoch' end)::timestamptz as paused_until, c.paused_reason
 from writes w
 join users u on u.id = w.user_id
 join pushed_entries p on p.id = w.pushed_entry_id
@@ -971,21 +981,23 @@ join tasks t on t.id = p.task_id
 join harvest_connections c on c.id = w.connection_id
 where ($1::bigint is null or (w.user_id = $1::bigint and p.user_id = $1::bigint))
   and ($2::bigint is null or w.id = $2::bigint)
-  and (cardinality($3::text[]) = 0 or w.state = any($3::text[]))
-  and ($4::bigint is null or (p.project_id = $4::bigint and p.task_id = $5::bigint))
-  and ($6::bigint is null or pr.client_id = $6::bigint)
-  and ($7::date is null or p.spent_date between $7::date and $8::date)
-  and ($9::text is null or cl.name ilike $9::text or pr.name ilike $9::text
-      or t.name ilike $9::text or w.payload->>'notes' ilike $9::text or w.reference ilike $9::text
-      or coalesce(w.remote_id, p.remote_id)::text like $9::text or w.id::text like $9::text)
-  and ($10::bigint is null or w.id < $10::bigint)
+  and ($3::bigint[] is null or w.id = any($3::bigint[]))
+  and (cardinality($4::text[]) = 0 or w.state = any($4::text[]))
+  and ($5::bigint is null or (p.project_id = $5::bigint and p.task_id = $6::bigint))
+  and ($7::bigint is null or pr.client_id = $7::bigint)
+  and ($8::date is null or p.spent_date between $8::date and $9::date)
+  and ($10::text is null or cl.name ilike $10::text or pr.name ilike $10::text
+      or t.name ilike $10::text or w.payload->>'notes' ilike $10::text or w.reference ilike $10::text
+      or coalesce(w.remote_id, p.remote_id)::text like $10::text or w.id::text like $10::text)
+  and ($11::bigint is null or w.id < $11::bigint)
 order by w.id desc
-limit $11
+limit $12
 `
 
 type WritesListParams struct {
 	UserID    *int64
 	ID        *int64
+	Ids       []int64
 	States    []string
 	ProjectID *int64
 	TaskID    *int64
@@ -1015,6 +1027,9 @@ type WritesListRow struct {
 	FinishedAt      *time.Time
 	RemoteBefore    []byte
 	RemoteAfter     []byte
+	OperatorNote    string
+	ConnectionID    int64
+	RequestID       string
 	Client          string
 	ClientID        int64
 	Project         string
@@ -1022,6 +1037,8 @@ type WritesListRow struct {
 	BaseUri         string
 	ConnectionState string
 	Held            bool
+	PausedUntil     time.Time
+	PausedReason    string
 }
 
 // The ledger of one user (user_id), or of all (null); newest first.
@@ -1030,6 +1047,7 @@ func (q *Queries) WritesList(ctx context.Context, arg WritesListParams) ([]Write
 	rows, err := q.db.Query(ctx, WritesList,
 		arg.UserID,
 		arg.ID,
+		arg.Ids,
 		arg.States,
 		arg.ProjectID,
 		arg.TaskID,
@@ -1065,6 +1083,9 @@ func (q *Queries) WritesList(ctx context.Context, arg WritesListParams) ([]Write
 			&i.FinishedAt,
 			&i.RemoteBefore,
 			&i.RemoteAfter,
+			&i.OperatorNote,
+			&i.ConnectionID,
+			&i.RequestID,
 			&i.Client,
 			&i.ClientID,
 			&i.Project,
@@ -1072,6 +1093,8 @@ func (q *Queries) WritesList(ctx context.Context, arg WritesListParams) ([]Write
 			&i.BaseUri,
 			&i.ConnectionState,
 			&i.Held,
+			&i.PausedUntil,
+			&i.PausedReason,
 		); err != nil {
 			return nil, err
 		}

@@ -19,11 +19,11 @@ with used as (
     where token_hash = @token_hash
       and (last_used_at is null or last_used_at < sqlc.arg(now)::timestamptz - interval '1 minute')
 )
-select u.id, u.email, u.is_admin, u.week_start, u.time_zone, u.duration_format, u.created_at,
+select u.id, u.email, u.role, u.week_start, u.time_zone, u.duration_format, u.letter_keys, u.created_at,
        coalesce(u.week_start, c.week_start, 1)::smallint as used_week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as used_time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as used_duration_format,
-       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity
+       coalesce(c.clock, '24h')::text as used_clock, coalesce(c.weekly_capacity, 2100)::int as used_capacity, u.capacity
 from api_tokens t
 join users u on u.id = t.user_id
 left join harvest_connections c on c.user_id = u.id

@@ -1,5 +1,5 @@
 -- name: ConnectionByUser :one
-select sqlc.embed(c),
+select sqlc.embed(c), (case when c.paused_until > clock_timestamp() then c.paused_until else 'epoch' end)::timestamptz as paused_now,
        (select count(*) from writes w where w.connection_id = c.id
            and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
 from harvest_connections c
@@ -37,17 +37,10 @@ select user_id, state, credentials, harvest_account_id, harvest_user_id, timesta
 -- name: ConnectionLock :one
 select id, state from harvest_connections where user_id = @user_id for update;
 
--- name: Connections :many
-select c.id, u.email, c.state, c.company_name, c.harvest_account_id, c.connected_at, c.pulled_at, c.lease_until, (c.held_since is not null)::boolean as held,
-       (select count(*) from writes w where w.connection_id = c.id
-           and w.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'))::int as unfinished
-from harvest_connections c join users u on u.id = c.user_id
-order by c.id;
-
 -- name: LeaseTake :one
 update harvest_connections
 set lease = gen_random_uuid(), lease_until = clock_timestamp() + sqlc.arg(term)::interval
-where id = @id and state = 'ok' and held_since is null and (lease is null or lease_until < clock_timestamp())
+where id = @id and state = 'ok' and held_since is null and coalesce(paused_until, '-infinity') <= clock_timestamp() and (lease is null or lease_until < clock_timestamp())
 returning coalesce(lease::text, '')::text as lease;
 
 -- name: LeaseRelease :exec
@@ -56,7 +49,7 @@ update harvest_connections set lease = null, lease_until = null where id = @id a
 -- How many writes could become due, and in how many seconds the first one does.
 -- name: WritesNextDue :one
 select coalesce(extract(epoch from min(w.not_before) - clock_timestamp()), 0)::float8 as wait, count(*) as due
-from writes w join harvest_connections c on c.id = w.connection_id and c.state = 'ok' and c.held_since is null
+from writes w join harvest_connections c on c.id = w.connection_id and c.state = 'ok' and c.held_since is null and coalesce(c.paused_until, '-infinity') <= clock_timestamp()
 where w.connection_id = @connection_id and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and not exists (select from writes e where e.pushed_entry_id = w.pushed_entry_id and e.id < w.id
       and e.state in ('pending', 'sending', 'uncertain', 'retry', 'blocked'));
@@ -64,7 +57,7 @@ where w.connection_id = @connection_id and w.state in ('pending', 'sending', 'un
 -- Connections with due writes that nobody is working on.
 -- name: ConnectionsWithDueWrites :many
 select c.id from harvest_connections c
-where c.state = 'ok' and c.held_since is null and (c.lease is null or c.lease_until < clock_timestamp())
+where c.state = 'ok' and c.held_since is null and coalesce(c.paused_until, '-infinity') <= clock_timestamp() and (c.lease is null or c.lease_until < clock_timestamp())
   and exists (select from writes w where w.connection_id = c.id
       and w.state in ('pending', 'sending', 'uncertain', 'retry') and w.not_before <= clock_timestamp());
 
@@ -73,7 +66,7 @@ where c.state = 'ok' and c.held_since is null and (c.lease is null or c.lease_un
 -- the hold does not count.
 -- name: UsersWithOldPull :many
 select c.user_id from harvest_connections c
-where c.state = 'ok'
+where c.state = 'ok' and coalesce(c.paused_until, '-infinity') <= clock_timestamp()
   and (c.held_since is not null or coalesce(c.pulled_at, c.connected_at) < clock_timestamp() - sqlc.arg(age)::interval)
   and not exists (select from sync_runs r where r.connection_id = c.id
       and (r.state in ('queued', 'running', 'waiting')
@@ -90,6 +83,10 @@ select id from harvest_connections where state = 'ok' and credentials is not nul
 update harvest_connections c set held_since = clock_timestamp(), lease = null, lease_until = null
 from (select id from harvest_connections order by id for update) l
 where c.id = l.id;
+
+-- Loading a backup leaves leases of a hundred years.
+-- name: RestoreUnfinished :one
+select exists (select from harvest_connections where lease_until > clock_timestamp() + interval '1 year');
 
 -- A run that began after the hold lets go of it.
 -- name: ConnectionRelease :execrows

@@ -116,19 +116,37 @@ with relaxed as materialized (
 update api_gates g set cb_state = 0, cb_failures = 0, cb_trips = 0, cb_epoch = g.cb_epoch + (g.cb_state <> 0)::int
 where g.scope = 'provider' and g.cb_epoch = @provider_epoch and (g.cb_state <> 0 or g.cb_failures > 0) and (select count(*) from own) >= 0;
 
--- For the admins' page. Infinite timestamps are raised to the present, as above.
+-- For operators: the provider first, then what holds calls back the longest.
+-- Infinite timestamps are raised to the present, as above.
 -- name: GateList :many
-select g.scope, g.cb_state, g.cb_failures,
-    extract(epoch from greatest(g.blocked_until, now()) - now())::float8 as asked_seconds,
-    extract(epoch from case g.cb_state when 1 then greatest(g.cb_open_until, now()) when 2 then greatest(g.cb_probe_until, now()) else now() end - now())::float8 as broken_seconds,
-    case when g.burst > 0 then g.burst - ceil(extract(epoch from greatest(g.tat, now()) - now()) / extract(epoch from g.step)) else 0 end::int as free
-from api_gates g
-order by g.scope = 'provider' desc, g.scope;
+select s.*, coalesce(u.email, '')::text as email, count(*) over ()::int as scopes
+from (
+    select g.scope, g.cb_state, g.cb_failures,
+        (g.cb_state = 1 and g.forced_until > '-infinity' and g.forced_until = g.cb_open_until)::boolean as forced, g.forced_reason, g.forced_by,
+        extract(epoch from greatest(g.blocked_until, now()) - now())::float8 as asked_seconds,
+        extract(epoch from case g.cb_state when 1 then greatest(g.cb_open_until, now()) when 2 then greatest(g.cb_probe_until, now()) else now() end - now())::float8 as broken_seconds,
+        extract(epoch from greatest(greatest(g.tat, now()) - now() - g.step * (g.burst - 1), interval '0'))::float8 as paced_seconds,
+        case when g.burst > 0 then g.burst - ceil(extract(epoch from greatest(g.tat, now()) - now()) / extract(epoch from g.step)) else 0 end::int as free
+    from api_gates g
+    where sqlc.narg(scope)::text is null or g.scope = sqlc.narg(scope)::text
+) s
+left join harvest_connections c on c.id = case when s.scope like 'connection:%' then split_part(s.scope, ':', 2)::bigint end
+left join users u on u.id = c.user_id
+order by s.scope = 'provider' desc, s.cb_state <> 0 desc, greatest(s.asked_seconds, s.broken_seconds, s.paced_seconds) desc, s.scope
+limit @most;
 
--- An admin's word counts more than what calls have shown: outcomes of calls
+-- How many scopes hold calls back, and how the provider's breaker stands.
+-- name: GateSummary :one
+select count(*) filter (where scope <> 'provider' and cb_state <> 0)::int as broken, count(*) filter (where blocked_until > now())::int as asked,
+       coalesce(max(cb_state) filter (where scope = 'provider'), 0)::smallint as provider,
+       coalesce(bool_or(cb_state = 1 and forced_until > '-infinity' and forced_until = cb_open_until), false)::boolean as forced
+from api_gates;
+
+-- An operator's word counts more than what calls have shown: outcomes of calls
 -- admitted before belong to an older epoch.
 -- name: GateForce :execrows
-update api_gates
-set cb_state = case when sqlc.arg(open)::boolean then 1 else 0 end, cb_failures = 0, cb_trips = 0, cb_epoch = cb_epoch + 1,
-    cb_open_until = case when sqlc.arg(open)::boolean then clock_timestamp() + sqlc.arg(hold)::interval else '-infinity' end
-where scope = @scope;
+update api_gates g
+set cb_state = case when sqlc.arg(open)::boolean then 1 else 0 end, cb_failures = 0, cb_trips = 0, cb_epoch = g.cb_epoch + 1,
+    cb_open_until = f.until, forced_until = f.until, forced_reason = @reason, forced_by = u.email
+from (select case when sqlc.arg(open)::boolean then clock_timestamp() + sqlc.arg(hold)::interval else '-infinity' end as until) f, users u
+where g.scope = @scope and u.id = @actor_id;

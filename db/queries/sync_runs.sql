@@ -18,7 +18,8 @@ where r.user_id = @user_id and r.state in ('queued', 'running', 'waiting');
 -- name: SyncRun :one
 select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.updated_since, r.year_from, r.week,
        r.page, r.pages, r.entries, r.next_try_at, r.error_reason, r.error_status, r.created_at, r.finished_at,
-       c.state as connection_state, c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held
+       c.state as connection_state, c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held,
+       coalesce(extract(epoch from greatest(c.paused_until, clock_timestamp()) - clock_timestamp()), 0)::float8 as paused_seconds
 from sync_runs r join harvest_connections c on c.id = r.connection_id
 where r.id = @id and (sqlc.narg(user_id)::bigint is null or r.user_id = sqlc.narg(user_id)::bigint);
 

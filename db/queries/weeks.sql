@@ -1,17 +1,19 @@
 -- The queries of a week's page. They are sent in one batch; see weeks.go.
 
 -- name: WeekHead :one
-select u.email, u.is_admin,
+select u.email,
        coalesce(u.week_start, c.week_start, 1)::smallint as week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as duration_format,
        coalesce(c.clock, '24h')::text as clock,
-       coalesce(c.weekly_capacity, 2100)::int as weekly_capacity,
+       coalesce(c.weekly_capacity, 2100)::int as weekly_capacity, u.capacity,
        coalesce(c.week_start, 1)::smallint as harvest_week_start,
        c.id as connection_id, coalesce(c.state, '')::text as connection_state, (c.held_since is not null)::boolean as held,
+       (case when c.paused_until > clock_timestamp() then c.paused_until else 'epoch' end)::timestamptz as paused_until, coalesce(c.paused_reason, '')::text as paused_reason,
        coalesce(c.timestamp_timers, false)::boolean as timestamp_timers,
        coalesce(c.base_uri, '')::text as base_uri,
-       c.pulled_at,
+       c.pulled_at, c.budgets_at,
+       coalesce(u.goal * 100, 0)::bigint as goal, coalesce(u.goal_currency, '')::text as goal_currency, coalesce(u.goal_every, '')::text as goal_every,
        coalesce(v.version, 0)::bigint as version,
        coalesce(r.id, 0)::bigint as run_id, coalesce(r.state, '')::text as run_state, coalesce(r.phase, '')::text as run_phase,
        coalesce(r.updated_since is null, false)::boolean as run_first,
@@ -26,8 +28,10 @@ left join lateral (
     from sync_runs s where s.user_id = u.id order by s.id desc limit 1
 ) r on true
 left join lateral (
-    select max(pe.id) as version from plan_events pe
-    where pe.user_id = u.id and pe.date between sqlc.arg(first_day)::date and sqlc.arg(last_day)::date
+    -- Not by the ids, among those of all weeks and users: offset keeps the maximum out of the look-up.
+    select max(pe.id) as version from (
+        select e.id from plan_events e where e.user_id = u.id and e.date between sqlc.arg(first_day)::date and sqlc.arg(last_day)::date offset 0
+    ) pe
 ) v on true
 cross join lateral (
     select count(*) filter (where x.state in ('pending', 'sending', 'retry'))::int as waiting,
@@ -58,7 +62,7 @@ from week_rows w where w.user_id = @user_id and w.week between sqlc.arg(first_da
 select e.project_id, e.task_id, (e.spent_date - sqlc.arg(first_day)::date)::int as day, e.hours,
        (p.id is null or p.project_id <> e.project_id or p.task_id <> e.task_id or p.spent_date <> e.spent_date)::boolean as others,
        e.is_running, e.is_locked, e.locked_reason, (e.approval_status = 'approved')::boolean as approved,
-       e.harvest_id, coalesce(e.started_minute, -1)::int as started, coalesce(e.ended_minute, -1)::int as ended
+       e.harvest_id, coalesce(e.started_minute, -1)::int as started, coalesce(e.ended_minute, -1)::int as ended, e.billable
 from time_entries e
 left join pushed_entries p on p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null and p.kind = 'plan'
 where e.user_id = @user_id and e.deleted_at is null
@@ -95,73 +99,19 @@ where p.user_id = @user_id and p.spent_date between sqlc.arg(first_day)::date an
 -- Names and assignments are read as they lie and joined by the reader, who
 -- needs most of them: for the rows of the week, and for what may be added.
 -- name: WeekProjects :many
-select p.id, p.name, cl.id as client_id, cl.name as client, cl.currency
+select p.id, p.name, cl.id as client_id, cl.name as client, cl.currency, coalesce(o.position, 2147483647)::int as position
 from projects p
 join clients cl on cl.id = p.client_id
+left join client_orders o on o.user_id = p.user_id and o.client_id = cl.id
 where p.user_id = @user_id;
 
 -- name: WeekTasks :many
 select id, name from tasks where user_id = @user_id;
 
+-- Rates are in hundredths; -1 is an unknown one.
 -- name: WeekAssignments :many
-select project_id, task_id, active, billable, coalesce(hourly_rate::text, '')::text as hourly_rate
+select project_id, task_id, active, billable, coalesce(hourly_rate * 100, -1)::bigint as rate
 from assignments where user_id = @user_id;
-
--- name: WeekRowKeep :execrows
-insert into week_rows (user_id, week, project_id, task_id)
-select @user_id, @week, a.project_id, a.task_id
-from assignments a
-where a.user_id = @user_id and a.project_id = @project_id and a.task_id = @task_id
-on conflict do nothing;
-
--- name: AssignmentExists :one
-select exists (select from assignments where user_id = @user_id and project_id = @project_id and task_id = @task_id);
-
--- name: WeekRowRemove :execrows
-delete from week_rows where user_id = @user_id and week between sqlc.arg(first_day) and sqlc.arg(last_day)
-  and project_id = @project_id and task_id = @task_id;
-
--- Edits of one cell follow each other by the lock on its project, because the
--- cell may have no row of its own. The cell is read by a statement of its own
--- afterwards: one that waits for a lock goes on with what it saw before. The
--- lock lets entries of the project be stored meanwhile.
--- name: CellLock :one
-select p.id
-from projects p
-join tasks t on t.user_id = p.user_id and t.id = @task_id
-where p.user_id = @user_id and p.id = @project_id
-for no key update of p;
-
--- The version is that of the history: a cleared cell has no row to remember it.
--- name: CellRead :one
-select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce((
-    select max(e.id) from plan_events e
-    where e.user_id = p.user_id and e.project_id = p.id and e.task_id = @task_id and e.date = @date
-), 0)::bigint as version, exists (
-    select from plan_events e
-    where e.user_id = p.user_id and e.mutation_id = @mutation_id and e.project_id = p.id and e.task_id = @task_id and e.date = @date
-) as stored_before
-from projects p
-left join cells c on c.user_id = p.user_id and c.project_id = p.id and c.task_id = @task_id and c.date = @date
-where p.user_id = @user_id and p.id = @project_id;
-
--- A change and its line of history, in one statement. A cell without time and
--- note has no row.
--- name: CellStore :exec
-with event as (
-    insert into plan_events (user_id, kind, mutation_id, project_id, task_id, date, minutes_before, minutes_after, note_before, note_after)
-    values (@user_id, @kind, @mutation_id, @project_id, @task_id, @date, @minutes_before, @minutes_after, @note_before, @note_after)
-    returning id, user_id, project_id, task_id, date, minutes_after, note_after
-), cleared as (
-    delete from cells c using event e
-    where c.user_id = e.user_id and c.project_id = e.project_id and c.task_id = e.task_id and c.date = e.date
-      and e.minutes_after = 0 and e.note_after = ''
-)
-insert into cells (user_id, project_id, task_id, date, minutes, note, version)
-select e.user_id, e.project_id, e.task_id, e.date, e.minutes_after, e.note_after, e.id
-from event e where e.minutes_after > 0 or e.note_after <> ''
-on conflict (user_id, date, project_id, task_id) do update
-set minutes = excluded.minutes, note = excluded.note, version = excluded.version;
 
 -- name: CellHistory :many
 select id, kind, at, minutes_before, minutes_after, note_before, note_after
@@ -214,9 +164,6 @@ with found as (
     insert into tasks (user_id, name) select @user_id, @name where not exists (select from found) returning id
 )
 select id from found union all select id from made;
-
--- name: LocalRowKeep :execrows
-insert into week_rows (user_id, week, project_id, task_id) values (@user_id, @week, @project_id, @task_id) on conflict do nothing;
 
 -- name: RowName :one
 select cl.id as client_id, cl.name as client, p.name as project, t.name as task

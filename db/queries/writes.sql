@@ -1,12 +1,12 @@
 -- The first unfinished write of a connection that is due and that no earlier
 -- write of the same entry stands before.
 -- name: WriteNext :one
-select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at, w.base,
+select w.id, w.op, w.state, w.reference, w.payload, w.remote_id, w.failures, w.lookups, w.sent_at, w.base, w.request_id,
        coalesce(extract(epoch from clock_timestamp() - w.sent_at), 0)::float8 as sent_ago,
        p.spent_date, (p.spent_date < (clock_timestamp() at time zone coalesce(u.time_zone, c.time_zone))::date)::boolean as late, p.remote_id as kept_id, p.agreed_hours, p.agreed_notes, p.agreed_updated_at
 from writes w
 join pushed_entries p on p.id = w.pushed_entry_id
-join harvest_connections c on c.id = w.connection_id and c.lease = @lease and c.state = 'ok'
+join harvest_connections c on c.id = w.connection_id and c.lease = @lease and c.state = 'ok' and coalesce(c.paused_until, '-infinity') <= clock_timestamp()
 join users u on u.id = w.user_id
 where w.connection_id = @connection_id and w.state in ('pending', 'sending', 'uncertain', 'retry')
   and w.not_before <= clock_timestamp()
@@ -20,6 +20,7 @@ limit 1;
 with fence as (
     update harvest_connections c set lease_until = clock_timestamp() + sqlc.arg(term)::interval
     where c.id = @connection_id and c.lease = @lease and c.lease_until > clock_timestamp() and c.state = 'ok'
+      and coalesce(c.paused_until, '-infinity') <= clock_timestamp()
     returning c.id
 )
 update writes w
@@ -44,8 +45,8 @@ where id = @id and connection_id = @connection_id and state in ('pending', 'send
 returning user_id, pushed_entry_id, op;
 
 -- name: WriteAttemptAdd :exec
-insert into write_attempts (write_id, action, outcome, reason, status, request_id, message, latency_ms)
-values (@write_id, @action, @outcome, @reason, @status, @request_id, @message, @latency_ms);
+insert into write_attempts (write_id, action, outcome, reason, status, request_id, message, latency_ms, job_id)
+values (@write_id, @action, @outcome, @reason, @status, @request_id, @message, @latency_ms, @job_id);
 
 -- What Harvest confirmed is what both sides now agree on.
 -- name: PushedAgree :exec
@@ -202,8 +203,8 @@ join tasks t on t.id = e.task_id
 where p.id = @id and p.user_id = @user_id;
 
 -- name: WriteAdd :one
-insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, remote_id, base, mutation_id, state)
-values (@user_id, @connection_id, @pushed_entry_id, @op, @reference, @payload, @remote_id, @base, @mutation_id, @state)
+insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, remote_id, base, mutation_id, state, request_id)
+values (@user_id, @connection_id, @pushed_entry_id, @op, @reference, @payload, @remote_id, @base, @mutation_id, @state, @request_id)
 returning id;
 
 -- name: PushDone :one
@@ -218,8 +219,9 @@ where p.user_id = @user_id and p.id = @project_id and t.id = @task_id;
 -- WritesCountChosen has the same conditions.
 -- name: WritesList :many
 select w.id, w.user_id, u.email, w.op, w.state, w.payload, w.reference, coalesce(w.remote_id, p.remote_id) as remote_id, w.attempts, w.not_before,
-       w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at, w.remote_before, w.remote_after,
-       cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state, (c.held_since is not null)::boolean as held
+       w.error_reason, w.error_status, w.error_message, w.created_at, w.finished_at, w.remote_before, w.remote_after, w.operator_note, w.connection_id, w.request_id,
+       cl.name as client, cl.id as client_id, pr.name as project, t.name as task, c.base_uri, c.state as connection_state, (c.held_since is not null)::boolean as held,
+       (case when c.paused_until > clock_timestamp() then c.paused_until else 'epoch' end)::timestamptz as paused_until, c.paused_reason
 from writes w
 join users u on u.id = w.user_id
 join pushed_entries p on p.id = w.pushed_entry_id
@@ -229,6 +231,7 @@ join tasks t on t.id = p.task_id
 join harvest_connections c on c.id = w.connection_id
 where (sqlc.narg(user_id)::bigint is null or (w.user_id = sqlc.narg(user_id)::bigint and p.user_id = sqlc.narg(user_id)::bigint))
   and (sqlc.narg(id)::bigint is null or w.id = sqlc.narg(id)::bigint)
+  and (sqlc.narg(ids)::bigint[] is null or w.id = any(sqlc.narg(ids)::bigint[]))
   and (cardinality(@states::text[]) = 0 or w.state = any(@states::text[]))
   and (sqlc.narg(project_id)::bigint is null or (p.project_id = sqlc.narg(project_id)::bigint and p.task_id = sqlc.narg(task_id)::bigint))
   and (sqlc.narg(client_id)::bigint is null or pr.client_id = sqlc.narg(client_id)::bigint)
@@ -241,7 +244,7 @@ order by w.id desc
 limit @most;
 
 -- name: WriteAttempts :many
-select write_id, at, action, outcome, reason, status, request_id, message, latency_ms
+select write_id, at, action, outcome, reason, status, request_id, message, latency_ms, job_id
 from write_attempts where write_id = any(@write_ids::bigint[])
 order by id;
 

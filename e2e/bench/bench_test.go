@@ -398,7 +398,7 @@ func (p *program) seed(rows int) {
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	if p.userID, err = p.store.CreateUser(p.ctx(), email, passwordHash, true); err != nil {
+	if p.userID, err = p.store.CreateUser(p.ctx(), email, passwordHash, db.RoleAdmin); err != nil {
 		p.tb.Fatal(err)
 	}
 	err = p.store.InTx(p.ctx(), func(tx *db.Tx) error {

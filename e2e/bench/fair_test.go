@@ -28,7 +28,7 @@ type pusher struct {
 	userID, connectionID int64
 	token                ledger.Secret
 	harvestUser          int64
-	rows                 []ledger.RowID
+	rows                 []planner.RowID
 }
 
 // pusher makes a user and connects them.
@@ -36,7 +36,7 @@ func (p *program) pusher(email string, token ledger.Secret, harvestUser int64) *
 	p.tb.Helper()
 	u := &pusher{token: token, harvestUser: harvestUser}
 	var err error
-	if u.userID, err = p.store.CreateUser(p.ctx(), email, "", false); err != nil {
+	if u.userID, err = p.store.CreateUser(p.ctx(), email, "", db.RoleUser); err != nil {
 		p.tb.Fatal(err)
 	}
 	err = p.store.InTx(p.ctx(), func(tx *db.Tx) error {
@@ -81,9 +81,9 @@ func (p *program) push(u *pusher, week planner.Week, n int) {
 			return err
 		}
 		for i := range n {
-			cell := ledger.CellID{RowID: u.rows[i/planner.DaysInWeek], Date: week.Day(i % planner.DaysInWeek)}
+			cell := planner.CellID{RowID: u.rows[i/planner.DaysInWeek], Date: week.Day(i % planner.DaysInWeek)}
 			minutes := planner.Minutes(60)
-			if _, err := tx.EditCell(ctx, u.userID, db.CellEdit{Cell: cell, Planned: &minutes, MutationID: rand.Text(), Seen: 1 << 60}); err != nil {
+			if _, err := tx.EditCell(ctx, u.userID, db.CellEdit{Cell: cell, Planned: minutes, MutationID: rand.Text(), Seen: 1 << 60}); err != nil {
 				return err
 			}
 		}

@@ -78,7 +78,7 @@ func BenchmarkHarvestSlow(b *testing.B) {
 		ask("POST rows/remove", c, "POST", week+"/rows/remove", url.Values{"row": {key}}.Encode(), 303, 404)
 		ask("POST ledger drop", c, "POST", written()+"/drop", url.Values{"reason": {"not needed"}}.Encode(), 303, 409, 422)
 		ask("POST ledger retry", c, "POST", written()+"/retry", "", 303, 409)
-		ask("POST admin retry", c, "POST", views.AdminRetryPath, "", 200, 303, 409, 422)
+		ask("POST admin retry", c, "POST", views.AdminActPath(queryOne[int64](p, "select max(id) from writes"), "retry"), "", 200, 303, 409, 422)
 		ask("GET /api/harvest-sync/{id}", c, "GET", "/api/harvest-sync/"+strconv.FormatInt(queryOne[int64](p, "select max(id) from sync_runs"), 10), "", 200)
 		ask("POST settings", c, "POST", views.SettingsPath, "", 200, 303, 422)
 

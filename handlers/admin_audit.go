@@ -1,0 +1,319 @@
+package handlers
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"furrow/db"
+	"furrow/planner"
+	"furrow/views"
+)
+
+// auditFilterOf reads the filters of the address: days are the reader's own.
+func auditFilterOf(query url.Values, zone *time.Location) (f db.AuditFilter, err error) {
+	for _, text := range query {
+		if slices.ContainsFunc(text, func(t string) bool { return !utf8.ValidString(t) || strings.ContainsRune(t, 0) }) {
+			return f, fmt.Errorf("filter %q: %w", text, planner.ErrNotFound) // no browser sends it, and no database takes it
+		}
+	}
+	f = db.AuditFilter{Actor: db.NormalEmail(query.Get("actor")), Action: query.Get("action"), Subject: strings.TrimSpace(query.Get("subject")), Most: pageOfWrites + 1}
+	if f.Since, err = startOfDay(query.Get("from"), zone, 0); err != nil {
+		return f, err
+	}
+	if f.Until, err = startOfDay(query.Get("to"), zone, 1); err != nil {
+		return f, err
+	}
+	f.Before, err = auditPlaceOf(query.Get("before"))
+	return f, err
+}
+
+// startOfDay is when a day begins that is so many after a date; zero for none.
+func startOfDay(text string, zone *time.Location, after int) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	day, err := time.ParseInLocation(time.DateOnly, text, zone)
+	if err != nil {
+		return day, fmt.Errorf("day %q: %w", text, planner.ErrNotFound)
+	}
+	return day.AddDate(0, 0, after), nil
+}
+
+func (h *adminHandler) audit(w http.ResponseWriter, r *http.Request) error {
+	query, zone := r.URL.Query(), currentUser(r).Profile.Location()
+	f, err := auditFilterOf(query, zone)
+	if err != nil {
+		return err
+	}
+	events, err := h.store.AuditEvents(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	page := views.AdminTablePage{
+		Tab: views.AdminAudit, Heading: "Audit", Intro: "What was done here, by whom and to what, newest first.",
+		Filter: &views.AdminFilter{Path: views.AdminAuditPath, Fields: []views.AdminField{
+			{Name: "actor", Label: "Who", Value: query.Get("actor"), Most: mostSearched, Hint: "ida@example.com"},
+			{Name: "action", Label: "What", Options: auditOptions(f.Action)},
+			{Name: "subject", Label: "To what", Value: f.Subject, Most: mostSearched, Hint: "write 12, user 3"},
+			{Name: "from", Label: "From", Type: "date", Value: query.Get("from")},
+			{Name: "to", Label: "To", Type: "date", Value: query.Get("to")},
+		}},
+		Table: views.AdminTable{
+			Columns: []views.Column{{Name: "When"}, {Name: "Who"}, {Name: "What"}, {Name: "To what"}, {Name: "Before and after"}},
+			Empty:   "Nothing was done yet.",
+		},
+	}
+	query.Del("before")
+	for name := range query {
+		page.Filter.Filtered = page.Filter.Filtered || query.Get(name) != ""
+	}
+	if page.Filter.Filtered {
+		page.Table.Empty = "Nothing matches."
+	}
+	if len(events) > pageOfWrites {
+		events = events[:pageOfWrites]
+		query.Set("before", placeAfter(events[pageOfWrites-1]))
+		page.Table.Older = views.AdminAuditPath + "?" + query.Encode()
+		query.Del("before")
+	}
+	if len(events) > 0 {
+		page.Table.CSV = strings.TrimSuffix(views.AdminAuditCSVPath+"?"+query.Encode(), "?")
+	}
+	moment := h.moments(r)
+	for _, e := range events {
+		page.Table.Rows = append(page.Table.Rows, []views.TableCell{
+			{Text: moment(e.At).Text}, {Text: e.Actor}, {Text: auditWords(e.Action)}, auditSubject(e.Subject), auditDetail(e.Detail),
+		})
+	}
+	return h.table(w, r, page)
+}
+
+// auditDetail tells what was different before, and the rest as small print.
+func auditDetail(detail string) views.TableCell {
+	fields := map[string]any{}
+	if err := json.Unmarshal([]byte(detail), &fields); err != nil {
+		return views.TableCell{Text: detail}
+	}
+	cell := views.TableCell{}
+	before, after := detailWords(fields["before"]), detailWords(fields["after"])
+	switch {
+	case before != "" && after != "":
+		cell.Text = before + " → " + after
+	case after != "":
+		cell.Text = "→ " + after
+	}
+	delete(fields, "before")
+	delete(fields, "after")
+	var rest []string
+	for name, value := range fields {
+		if said := detailWords(value); said != "" {
+			rest = append(rest, name+": "+said)
+		}
+	}
+	slices.Sort(rest)
+	cell.Note = strings.Join(rest, "; ")
+	return cell
+}
+
+func detailWords(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case []any:
+		words := make([]string, len(v))
+		for i := range v {
+			words[i] = detailWords(v[i])
+		}
+		return strings.Join(words, ", ")
+	default:
+		text, err := json.Marshal(v)
+		if err != nil {
+			return ""
+		}
+		return string(text)
+	}
+}
+
+// exportAudit is all that the filters choose, newest first, as CSV. It is sent
+// while it is read; see [ledgerHandler.export].
+func (h *adminHandler) exportAudit(w http.ResponseWriter, r *http.Request) error {
+	user := currentUser(r)
+	f, err := auditFilterOf(r.URL.Query(), user.Profile.Location())
+	if err != nil {
+		return err
+	}
+	f.Most = csvBatch
+	batch, err := h.store.AuditEvents(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	to := newTeller(user.Profile, h.now())
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="furrow-audit-`+user.Profile.Today(to.now).String()+`.csv"`)
+	ctx := context.WithoutCancel(r.Context())
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	err = out.Write([]string{"id", "at", "actor", "action", "subject", "detail"})
+	for err == nil && len(batch) > 0 {
+		for _, e := range batch {
+			row := []string{strconv.FormatInt(e.ID, 10), to.csvTime(e.At), e.Actor, e.Action, e.Subject, e.Detail}
+			for i, cell := range row {
+				row[i] = db.HarmlessCell(cell)
+			}
+			err = errors.Join(err, out.Write(row))
+		}
+		if err != nil || len(batch) < csvBatch {
+			break
+		}
+		f.Before = db.AuditPlace{At: batch[csvBatch-1].At, ID: batch[csvBatch-1].ID}
+		err = extendDeadline(w)
+		if err == nil {
+			batch, err = h.nextEvents(ctx, f)
+		}
+	}
+	out.Flush()
+	if err = errors.Join(err, out.Error()); err != nil {
+		h.log.WarnContext(ctx, "export broke off", "error", err.Error(), "user", user.ID)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+func (h *adminHandler) nextEvents(ctx context.Context, f db.AuditFilter) ([]db.AuditEvent, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return h.store.AuditEvents(ctx, f)
+}
+
+// auditPlaceOf reads where a page of the audit begins: at the newest event if
+// text is empty.
+func auditPlaceOf(text string) (place db.AuditPlace, err error) {
+	if text == "" {
+		return place, nil
+	}
+	at, id, _ := strings.Cut(text, "-")
+	micros, err := strconv.ParseInt(at, 10, 64)
+	if err == nil {
+		place.At = time.UnixMicro(micros)
+		place.ID, err = strconv.ParseInt(id, 10, 64)
+	}
+	if err != nil || micros <= 0 || micros > 1<<54 || place.ID <= 0 {
+		return db.AuditPlace{}, fmt.Errorf("page %q: %w", text, planner.ErrNotFound)
+	}
+	return place, nil
+}
+
+// placeAfter is what auditPlaceOf reads, for the page behind an event.
+func placeAfter(e db.AuditEvent) string {
+	return strconv.FormatInt(e.At.UnixMicro(), 10) + "-" + strconv.FormatInt(e.ID, 10)
+}
+
+// auditedAction is an action of the audit, and what it is called.
+type auditedAction struct{ action, words string }
+
+// auditedActions are all actions there are.
+func auditedActions() []auditedAction {
+	return []auditedAction{
+		{"writes.retry", "tried a write again"},
+		{"writes.look", "had a write looked up"},
+		{"writes.cancel", "cancelled a write"},
+		{"writes.resolve", "took what Harvest has for a write"},
+		{"writes.drop", "dropped a write"},
+		{"writes.retry_all", "ordered to try all writes again that match"},
+		{"writes.look_all", "ordered to look up all writes that match"},
+		{"writes.cancel_all", "ordered to cancel all writes that match"},
+		{"writes.resolve_all", "ordered to take what Harvest has for all writes that match"},
+		{"writes.drop_all", "ordered to drop all writes that match"},
+		{"writes.retry_batch", "tried some writes of an order again"},
+		{"writes.look_batch", "had some writes of an order looked up"},
+		{"writes.cancel_batch", "cancelled some writes of an order"},
+		{"writes.resolve_batch", "took what Harvest has for some writes of an order"},
+		{"writes.drop_batch", "dropped some writes of an order"},
+		{"breaker.open", "opened a breaker"},
+		{"breaker.closed", "closed a breaker"},
+		{"jobs.retry", "ran a job again"},
+		{"jobs.retry_all", "ran jobs again that matched"},
+		{"jobs.cancel", "cancelled a job"},
+		{"jobs.cancel_all", "cancelled jobs that matched"},
+		{"account.delete", "deleted an account"},
+		{"account.export", "took everything of an account out"},
+		{"password.reset", "gave an account a new password"},
+		{"password.change", "changed their password"},
+		{"sessions.revoke", "logged other devices of theirs out"},
+		{"ledger.remove_double", "removed a double entry"},
+		{"connections.pause", "paused a connection"},
+		{"connections.resume", "ended the pause of a connection"},
+		{"connections.sync", "started a sync for somebody"},
+		{"queues.pause", "paused a queue"},
+		{"queues.resume", "ended the pause of a queue"},
+		{"schedules.run", "ran something at once"},
+		{"users.role", "changed a role"},
+		{"second_factor.enable", "began to log in with a second factor"},
+		{"second_factor.disable", "gave up the second factor"},
+		{"second_factor.reset", "took the second factor of an account away"},
+		{"recovery_codes.make", "made new recovery codes"},
+		{"recovery_codes.use", "logged in with a recovery code"},
+		{"login.code_failed", "knew the password, but no code"},
+		{"account.invite", "invited somebody"},
+		{"account.uninvite", "took an invitation back"},
+		{"account.join", "followed an invitation"},
+		{"account.reset_link", "made a link to choose a new password"},
+		{"account.reset", "chose a new password by a link"},
+		{"key.rotate", "put a new secret key to use"},
+		{"key.finish", "threw the old secret key away"},
+	}
+}
+
+// auditWords tells an action of the audit.
+func auditWords(action string) string {
+	for _, a := range auditedActions() {
+		if a.action == action {
+			return a.words
+		}
+	}
+	return action
+}
+
+// auditOptions are the choices of the filter "action".
+func auditOptions(chosen string) []views.Option {
+	options := choices(chosen, "Everything")
+	for _, a := range auditedActions() {
+		options = append(options, views.Option{Value: a.action, Label: a.words, Selected: a.action == chosen})
+	}
+	return options
+}
+
+// auditSubject links to what something was done to.
+func auditSubject(subject string) views.TableCell {
+	cell := views.TableCell{Text: subject}
+	kind, name, _ := strings.Cut(subject, " ")
+	id, err := strconv.ParseInt(name, 10, 64)
+	switch {
+	case kind == "queue":
+		cell.URL = views.AdminQueuePath(name)
+	case kind == "gate":
+		cell.URL = views.AdminGatePath(name)
+	case err != nil:
+	case kind == "write":
+		cell.URL = views.AdminWritePath(id)
+	case kind == "order":
+		cell.URL = views.AdminOrderPath(id)
+	case kind == "connection":
+		cell.URL = views.AdminConnPath(id)
+	case kind == "user":
+		cell.URL = views.AdminUserPath(id)
+	}
+	return cell
+}

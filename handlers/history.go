@@ -1,0 +1,328 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"furrow/db"
+	"furrow/ledger"
+	"furrow/planner"
+	"furrow/views"
+)
+
+// changesPerPage is how many changes a page of the history has.
+const changesPerPage = 30
+
+// history lists what was done to the plan of a week.
+func (h *weekHandler) history(w http.ResponseWriter, r *http.Request) error {
+	user := currentUser(r)
+	week, err := exactWeek(r, user)
+	if err != nil {
+		return err
+	}
+	before, err := beforeOf(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	changes, err := h.store.Changes(r.Context(), user.ID, week, before, changesPerPage+1)
+	if err != nil {
+		return err
+	}
+	page := views.HistoryPage{Chrome: h.chrome(r, "History", views.NavWeek), Week: week, Newer: before > 0}
+	if len(changes) > changesPerPage {
+		changes = changes[:changesPerPage]
+		page.Older = views.HistoryURL(week, changes[changesPerPage-1].ID)
+	}
+	t := changeTeller{user.Profile, h.now()}
+	for i := range changes {
+		page.Changes = append(page.Changes, t.change(&changes[i]))
+	}
+	return h.render(w, r, http.StatusOK, page.View())
+}
+
+// undoFromHistory takes one change back, and shows the history again.
+func (h *weekHandler) undoFromHistory(w http.ResponseWriter, r *http.Request) error {
+	user, week, f, err := weekForm(r)
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(f.Get("change"), 10, 64)
+	if err != nil || id <= 0 {
+		return errMalformed
+	}
+	mutation, err := mutationID(f)
+	if err != nil {
+		return err
+	}
+	var undone db.Undone
+	err = h.store.InMutation(r.Context(), func(tx *db.Tx) (err error) {
+		undone, err = tx.Undo(r.Context(), user.ID, week, id, mutation)
+		return err
+	})
+	switch {
+	case errors.Is(err, planner.ErrConflict):
+		h.sessions.flash(r.Context(), views.FlashNote, "It was undone already, or all of it was changed again since.")
+	case err != nil:
+		return err
+	default:
+		h.sessions.flash(r.Context(), views.FlashGood, undoneSentence(undone))
+	}
+	return h.redirect(w, r, views.HistoryURL(week, 0))
+}
+
+// restoration is what makes a week what it was.
+type restoration struct {
+	at    time.Time // zero: before all changes
+	cells []planner.Edit
+	rows  []db.RowChange
+	plan  ledger.WeekPlan // as it is now
+	names map[planner.RowID]db.RowName
+}
+
+// restorationTo returns what is different from how a week was after a change;
+// before all changes if that is 0. Nobody else changes the plan before the end
+// of the transaction.
+func restorationTo(ctx context.Context, tx *db.Tx, userID int64, week planner.Week, change int64) (to restoration, err error) {
+	if change > 0 {
+		if to.at, err = tx.ChangeAt(ctx, userID, week, change); err != nil {
+			return to, err
+		}
+	}
+	if _, err = tx.CellsNow(ctx, userID, nil); err != nil { // locks the plan
+		return to, err
+	}
+	cells, rows, err := tx.BackTo(ctx, userID, week, change)
+	if err != nil {
+		return to, err
+	}
+	if to.plan, err = tx.WeekPlan(ctx, userID, week); err != nil {
+		return to, err
+	}
+	var ids []planner.RowID
+	for _, edit := range cells {
+		if now := to.plan.Cell(edit.Cell); now.Plan() != edit.To {
+			to.cells, ids = append(to.cells, edit), append(ids, edit.Cell.RowID)
+		}
+	}
+	kept := map[planner.RowID]bool{}
+	for i := range to.plan.Rows {
+		kept[to.plan.Rows[i].ID] = to.plan.Rows[i].Kept
+	}
+	for _, row := range rows {
+		if kept[row.Row] != row.Kept {
+			to.rows, ids = append(to.rows, row), append(ids, row.Row)
+		}
+	}
+	to.names, err = tx.RowNames(ctx, userID, ids)
+	return to, err
+}
+
+// pathChange reads the change of the address; 0 stands for before all changes.
+func pathChange(r *http.Request) (int64, error) {
+	id, err := strconv.ParseInt(r.PathValue("change"), 10, 64)
+	if err != nil || id < 0 {
+		return 0, fmt.Errorf("change in the path: %w", planner.ErrNotFound)
+	}
+	return id, nil
+}
+
+// showRestore shows what would become of a week.
+func (h *weekHandler) showRestore(w http.ResponseWriter, r *http.Request) error {
+	week, err := exactWeek(r, currentUser(r))
+	if err != nil {
+		return err
+	}
+	return h.restorePage(w, r, http.StatusOK, week, "")
+}
+
+func (h *weekHandler) restorePage(w http.ResponseWriter, r *http.Request, status int, week planner.Week, problem string) error {
+	user := currentUser(r)
+	id, err := pathChange(r)
+	if err != nil {
+		return err
+	}
+	var to restoration
+	err = h.store.InTx(r.Context(), func(tx *db.Tx) (err error) {
+		to, err = restorationTo(r.Context(), tx, user.ID, week, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t := changeTeller{user.Profile, h.now()}
+	page := views.RestorePage{
+		Chrome: h.chrome(r, "Restore the week", views.NavWeek), Week: week, Change: id, At: t.moment(to.at),
+		Version: to.plan.Version, MutationID: rand.Text(), Problem: problem,
+	}
+	for _, edit := range to.cells {
+		now := to.plan.Cell(edit.Cell)
+		page.Cells = append(page.Cells, t.cell(edit.Cell, to.names[edit.Cell.RowID], now.Plan(), edit.To))
+	}
+	for _, row := range to.rows {
+		page.Rows = append(page.Rows, t.row(to.names[row.Row], row.Kept))
+	}
+	return h.render(w, r, status, page.View())
+}
+
+// restore makes a week what it was after a change, if that is what was shown.
+func (h *weekHandler) restore(w http.ResponseWriter, r *http.Request) error {
+	user, week, f, err := weekForm(r)
+	if err != nil {
+		return err
+	}
+	id, err := pathChange(r)
+	if err != nil {
+		return err
+	}
+	mutation, err := mutationID(f)
+	if err != nil {
+		return err
+	}
+	seen, err := strconv.ParseInt(f.Get("version"), 10, 64)
+	if err != nil {
+		return errMalformed
+	}
+	var changed db.Changed
+	err = h.store.InMutation(r.Context(), func(tx *db.Tx) error {
+		var err error
+		if changed.ID, err = tx.Stored(r.Context(), user.ID, mutation); err != nil || changed.ID != 0 {
+			return err
+		}
+		to, err := restorationTo(r.Context(), tx, user.ID, week, id)
+		if err == nil && to.plan.Version > seen {
+			err = planner.ErrConflict
+		}
+		if err != nil {
+			return err
+		}
+		changed, err = tx.ChangePlan(r.Context(), user.ID, db.PlanChange{
+			Kind: planner.ChangeRestore, MutationID: mutation, Seen: db.SeenAll, Cells: to.cells, Rows: to.rows,
+		})
+		return err
+	})
+	if errors.Is(err, planner.ErrConflict) {
+		return h.restorePage(w, r, http.StatusConflict, week, "The plan was changed meanwhile. Below is what would change now.")
+	}
+	if err != nil {
+		return err
+	}
+	return h.changed(w, r, week, "The week is restored.", changed)
+}
+
+// changeTeller tells changes of a week in the words of its reader.
+type changeTeller struct {
+	profile planner.Profile
+	now     time.Time
+}
+
+func (t *changeTeller) moment(at time.Time) views.Moment {
+	return views.MomentAt(at, t.now, t.profile.Location(), t.profile.Clock)
+}
+
+func (t *changeTeller) change(c *db.DoneChange) views.HistoryChange {
+	told := views.HistoryChange{ID: c.ID, At: t.moment(c.At), Name: t.name(c), Undone: t.moment(c.UndoneAt), MutationID: rand.Text()}
+	gone := 0
+	for i := range c.Cells {
+		cell := &c.Cells[i]
+		told.Cells = append(told.Cells, t.cell(cell.Cell, cell.Name, cell.Before, cell.After))
+		if !cell.Stands {
+			gone++
+		}
+	}
+	for _, row := range c.Rows {
+		told.Rows = append(told.Rows, t.row(row.Name, row.Kept))
+	}
+	all := gone > 0 && gone == len(c.Cells) && len(c.Rows) == 0
+	told.CanUndo = c.UndoneAt.IsZero() && !all
+	switch {
+	case all && gone == 1:
+		told.Since = "Changed again since."
+	case all:
+		told.Since = "All of it was changed again since."
+	case gone > 0:
+		told.Since = strconv.Itoa(gone) + " of " + strconv.Itoa(len(c.Cells)) + " cells were changed again since, and would stay as they are."
+	}
+	return told
+}
+
+func (t *changeTeller) cell(id planner.CellID, name db.RowName, before, after planner.Cell) views.HistoryCell {
+	return views.HistoryCell{
+		Hue: hue(name.ClientID), Client: name.Client, Project: name.Project, Task: name.Task, Day: shortDay(id.Date),
+		Before: t.value(before), After: t.value(after),
+	}
+}
+
+func (t *changeTeller) value(c planner.Cell) views.PlanValue {
+	v := views.PlanValue{Note: c.Note}
+	if c.Planned > 0 {
+		v.Amount = t.profile.DurationFormat.Format(c.Planned)
+	}
+	return v
+}
+
+func (t *changeTeller) row(name db.RowName, kept bool) views.HistoryRow {
+	return views.HistoryRow{Hue: hue(name.ClientID), Client: name.Client, Project: name.Project, Task: name.Task, Kept: kept}
+}
+
+// name says what a change did: "Website · Design, Tue 24 Nov: 1:30 → 2:00", "A
+// line of quick add: 2 cells, 0:00 → 4:00".
+func (t *changeTeller) name(c *db.DoneChange) string {
+	kind := changeName(c.Kind)
+	switch c.Kind {
+	case planner.ChangeUndo:
+		kind = "undone: " + changeName(c.UndoesKind)
+	case planner.ChangeRedo:
+		kind = "done again: " + changeName(c.UndoesKind)
+	}
+	switch {
+	case len(c.Cells) == 1 && len(c.Rows) == 0:
+		if c.Kind == planner.ChangeEdit {
+			return t.cellName(&c.Cells[0])
+		}
+		return capital(kind) + ": " + t.cellName(&c.Cells[0])
+	case len(c.Cells) == 0 && len(c.Rows) == 1:
+		return capital(kind) + ": " + c.Rows[0].Name.Project + " · " + c.Rows[0].Name.Task
+	}
+	var before, after planner.Minutes
+	for i := range c.Cells {
+		before += c.Cells[i].Before.Planned
+		after += c.Cells[i].After.Planned
+	}
+	said := capital(kind)
+	if n := len(c.Rows); n > 0 {
+		said += ": " + counted(n, "row", "rows")
+	}
+	if n := len(c.Cells); n > 0 {
+		format := t.profile.DurationFormat
+		if len(c.Rows) > 0 {
+			said += ", "
+		} else {
+			said += ": "
+		}
+		said += counted(n, "cell", "cells") + ", " + format.Format(before) + " → " + format.Format(after)
+	}
+	return said
+}
+
+// cellName says what became of one cell.
+func (t *changeTeller) cellName(c *db.ChangedCell) string {
+	said := c.Name.Project + " · " + c.Name.Task + ", " + shortDay(c.Cell.Date)
+	if c.Before.Planned == c.After.Planned {
+		return said + ": its note"
+	}
+	format := t.profile.DurationFormat
+	return said + ": " + format.Format(c.Before.Planned) + " → " + format.Format(c.After.Planned)
+}
+
+// capital is a text that begins with a capital letter.
+func capital(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
+}
