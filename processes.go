@@ -64,16 +64,16 @@ func (p *program) stop(ctx context.Context, servers []server) error {
 	p.ready.Store(false)
 	work := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(ctx, drainJobs)
+		jobs, cancel := context.WithTimeout(ctx, drainJobs)
 		defer cancel()
-		work <- p.queue.Stop(ctx)
+		work <- p.queue.Stop(jobs)
 	}()
 	time.Sleep(p.drainDelay)
-	ctx, cancel := context.WithTimeout(ctx, drainRequests)
+	requests, cancel := context.WithTimeout(ctx, drainRequests)
 	defer cancel()
-	err := shutdown(ctx, servers)
+	err := shutdown(requests, servers)
 	if p.https != nil {
-		err = errors.Join(err, p.https.close(ctx))
+		err = errors.Join(err, p.https.close(requests))
 	}
 	return errors.Join(err, <-work)
 }

@@ -341,7 +341,7 @@ func (p *program) serve(ctx context.Context, env *environment, servers []server,
 	if err := p.queue.Start(ctx); err != nil {
 		return err
 	}
-	asked := ctx
+	asked, address := ctx, servers[0].address() // before it serves, which changes what tells it
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range servers {
 		group.Go(s.serve)
@@ -367,7 +367,7 @@ func (p *program) serve(ctx context.Context, env *environment, servers []server,
 	})
 	p.ready.Store(true)
 	env.notify(notifyReady)
-	env.log.Info("serving", "address", servers[0].address(), "sandbox", p.sandbox != nil)
+	env.log.Info("serving", "address", address, "sandbox", p.sandbox != nil)
 	return group.Wait()
 }
 

@@ -119,12 +119,21 @@ func TestAdminActsOnAllJobs(t *testing.T) {
 		t.Errorf("the preview says %q", text)
 	}
 	newer := b.job("discarded")
-	got := root.confirm(preview, nil)
-	if got.status != http.StatusSeeOther || got.location() != "/admin/jobs?kind=harvest_pull&state=discarded" {
-		t.Fatalf("status %d to %q: %s", got.status, got.location(), got.text(t, "main"))
+	told := 0
+	for more := true; more; { // a slow machine does them in several goes
+		got := root.confirm(preview, nil)
+		if got.status != http.StatusSeeOther || got.location() != "/admin/jobs?kind=harvest_pull&state=discarded" {
+			t.Fatalf("status %d to %q: %s", got.status, got.location(), got.text(t, "main"))
+		}
+		text := root.get(got.location()).text(t, ".flash.good")
+		var done int
+		if n, err := fmt.Sscanf(text, "%d jobs are run again now.", &done); n != 1 {
+			t.Fatalf("it says %q (%v)", text, err)
+		}
+		told, more = told+done, strings.Contains(text, "There are more")
 	}
-	if text := root.get(got.location()).text(t, ".flash.good"); !strings.Contains(text, fmt.Sprint(many, " jobs are run again now.")) || strings.Contains(text, "more") {
-		t.Errorf("it says %q", text)
+	if told != many {
+		t.Errorf("it tells of %d jobs, want %d", told, many)
 	}
 	if n := b.count("select count(*) from river_job where state = 'available'"); n != many || b.jobState(newer) != "discarded" || b.jobState(waiting) != "retryable" || b.jobState(completed) != "completed" {
 		t.Errorf("%d jobs are available, want %d", n, many)
