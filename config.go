@@ -14,7 +14,7 @@ import (
 	"furrow/handlers"
 	"furrow/jobs"
 	"furrow/ledger"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // commandLine is the whole command line; kong reads it. Every flag has an

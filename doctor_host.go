@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"furrow/db"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 func hostChecks() []check {

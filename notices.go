@@ -14,7 +14,7 @@ import (
 	"furrow/jobs/mail"
 	"furrow/jobs/webhook"
 	"furrow/ledger"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // noticeConfig is how the program reaches people who are not looking at it.

@@ -19,7 +19,7 @@ import (
 
 	"furrow/db/dbtest"
 	"furrow/db/localpg/testpg"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 const hookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

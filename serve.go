@@ -24,7 +24,7 @@ import (
 	"furrow/harvest/sandbox"
 	"furrow/jobs"
 	"furrow/ledger"
-	"furrow/notice"
+	"furrow/ledger/notice"
 	"furrow/planner"
 	"furrow/static"
 	"furrow/views"

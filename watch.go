@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"furrow/jobs"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // watch is what looks for what is wrong.

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"furrow/db/dbgen"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // alertsLock is the key of the advisory lock under which causes are looked for.

@@ -13,7 +13,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"furrow/db"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // guard is a fixture whose alerts are kept by hand.

@@ -11,7 +11,7 @@ import (
 
 	"furrow/db"
 	"furrow/ledger"
-	"furrow/notice"
+	"furrow/ledger/notice"
 	"furrow/planner"
 )
 

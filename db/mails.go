@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"furrow/db/dbgen"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // Mail is a mail that somebody is to get.

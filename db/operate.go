@@ -12,7 +12,7 @@ import (
 
 	"furrow/db/dbgen"
 	"furrow/ledger"
-	"furrow/notice"
+	"furrow/ledger/notice"
 	"furrow/planner"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"furrow/db/dbgen"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // TakeWebhook is [Store.TakeMail] for a webhook.

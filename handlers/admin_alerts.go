@@ -3,7 +3,7 @@ package handlers
 import (
 	"net/http"
 
-	"furrow/notice"
+	"furrow/ledger/notice"
 	"furrow/views"
 )
 

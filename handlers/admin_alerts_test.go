@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // TestAdminAlerts: what is wrong comes first, then what was. What was told to a

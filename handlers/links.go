@@ -8,7 +8,7 @@ import (
 	"furrow/db"
 	"furrow/jobs"
 	"furrow/ledger"
-	"furrow/notice"
+	"furrow/ledger/notice"
 	"furrow/planner"
 	"furrow/views"
 )

@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // Mailer sends letters. A [*notice.RefusedError] is final; after any other error

@@ -25,7 +25,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"furrow/ledger"
-	"furrow/notice"
+	"furrow/ledger/notice"
 	"furrow/planner"
 )
 

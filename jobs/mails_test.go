@@ -20,7 +20,7 @@ import (
 	"furrow/db/dbtest"
 	"furrow/jobs"
 	"furrow/jobs/mail"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // office is a database and a queue, without users and Harvest, to deliver from.

@@ -9,7 +9,7 @@ import (
 	"furrow/db"
 	"furrow/jobs"
 	"furrow/ledger"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // mailbox takes every letter.

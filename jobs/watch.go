@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // WatchStore is what a watch needs of the store.

@@ -14,7 +14,7 @@ import (
 	"furrow/harvest/sandbox/sandboxtest"
 	"furrow/jobs"
 	"furrow/ledger"
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // receiver is where webhooks arrive.

@@ -15,7 +15,7 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // timeout ends the connecting, the log-in included, and then the sending: servers

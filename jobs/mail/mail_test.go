@@ -21,7 +21,7 @@ import (
 	"github.com/emersion/go-smtp"
 	gomail "github.com/wneessen/go-mail"
 
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 // server is a mail server that keeps what it took. Its members are set before it

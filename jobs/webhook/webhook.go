@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"furrow/notice"
+	"furrow/ledger/notice"
 )
 
 const (
