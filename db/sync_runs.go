@@ -58,6 +58,7 @@ func (s *Store) Run(ctx context.Context, runID int64, now time.Time) (ledger.Run
 	today := planner.Profile{TimeZone: r.TimeZone}.Today(now)
 	run := ledger.Run{
 		ID: runID, UserID: r.UserID, ConnectionID: r.ConnectionID, State: ledger.RunState(r.State), Phase: ledger.Phase(r.Phase), Resume: r.Resume, UpdatedSince: deref(r.UpdatedSince),
+		Total: int(r.Total), Shifted: r.Shifted, Relisted: int(r.Relisted),
 		Window: ledger.Window{From: today.AddDays(-windowBefore), To: today.AddDays(windowAfter)},
 	}
 	if r.YearFrom != nil {
@@ -178,7 +179,8 @@ func (m *mirror) SavePage(ctx context.Context, page ledger.EntryPage) error {
 			}
 		}
 		return running(tx.q.SyncRunPage(ctx, dbgen.SyncRunPageParams{
-			ID: m.runID, Pages: int32(page.Pages), Entries: int32(len(page.Entries)), Changed: int32(changed), Resume: page.Next, CursorSeen: newest,
+			ID: m.runID, Pages: int32(page.Pages), Entries: int32(len(page.Entries)), Changed: int32(changed), Resume: page.Next,
+			Total: int32(page.Total), Shifted: page.Shifted, CursorSeen: newest,
 		}))
 	})
 	if err == nil {

@@ -229,17 +229,23 @@ func TestFault36_PagesShift(t *testing.T) {
 	for _, tt := range []struct {
 		name, style string
 		created     int // two are deleted
+		cut         bool
 	}{
-		{"cursor, shrinks", "cursor", 0},
-		{"cursor, grows", "cursor", 3},
-		{"page, shrinks", "page", 0},
-		{"page, grows", "page", 3},
+		{"cursor, shrinks", "cursor", 0, false},
+		{"cursor, grows", "cursor", 3, false},
+		{"page, shrinks", "page", 0, false},
+		{"page, grows", "page", 3, false},
+		{"page, shrinks and is cut", "page", 0, true}, // what goes on knows what was seen before
+		{"page, grows and is cut", "page", 3, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := setUp(t, benchOptions{pageSize: 100})
 			b.sandbox.Switch(t, map[string]any{"paging": map[string]string{"time_entries": tt.style}})
 			b.fault(t, http.MethodGet, entriesPath, sandbox.FaultDelay, 1, func(f *sandboxtest.Fault) { f.After, f.DelayMS = 2, 1000 })
+			if tt.cut {
+				b.fault(t, http.MethodGet, entriesPath, sandbox.FaultStatus, 3, func(f *sandboxtest.Fault) { f.After, f.Status = 3, 502 })
+			}
 			one, other := b.own(t, 1, 4), b.own(t, 5, 10) // in view, so that their end is seen
 			id := b.startRun(t)
 			b.run(t, b.work())

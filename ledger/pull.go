@@ -31,6 +31,9 @@ type Run struct {
 	State        RunState
 	Phase        Phase
 	Resume       string       // where the listing of the phase goes on
+	Total        int          // entries in the listing, as its last page told it; 0: unknown
+	Shifted      bool         // Total changed from one page to another
+	Relisted     int          // how often the listing began anew for that
 	UpdatedSince time.Time    // zero: list by spent date from YearFrom on
 	YearFrom     planner.Date // of a first run
 	Window       Window
@@ -176,25 +179,26 @@ func pullAssignments(ctx context.Context, remote Remote, mirror Mirror) error {
 const mostListings = 3
 
 func pullEntries(ctx context.Context, remote Remote, mirror Mirror, run Run, end time.Time) error {
-	for range mostListings {
+	for {
 		shifted, err := listEntries(ctx, remote, mirror, run, end)
-		if err != nil || !shifted {
+		if err != nil || !shifted || run.Relisted+1 >= mostListings {
 			return err
 		}
 		run.Resume = ""
+		run.Relisted++
 	}
-	return nil
 }
 
-// listEntries stores all pages of a listing. It reports whether their number of
-// entries changed meanwhile: Harvest may number the pages (harvest-api.md,
-// section 5), and an entry that is deleted from one moves the first of the next
-// one onto it, where nobody sees it any more.
+// listEntries stores all pages of a listing, or what is left of it. It reports
+// whether their number of entries changed meanwhile: Harvest may number the
+// pages (harvest-api.md, section 5), and an entry that is deleted from one moves
+// the first of the next one onto it, where nobody sees it any more.
 func listEntries(ctx context.Context, remote Remote, mirror Mirror, run Run, end time.Time) (shifted bool, err error) {
 	if run.Resume == "" {
 		if err := mirror.Enter(ctx, PhaseEntries); err != nil {
 			return false, err
 		}
+		run.Total, run.Shifted = 0, false
 	}
 	filter := EntryFilter{Resume: run.Resume}
 	if run.First() {
@@ -202,16 +206,16 @@ func listEntries(ctx context.Context, remote Remote, mirror Mirror, run Run, end
 	} else {
 		filter.UpdatedSince = run.UpdatedSince
 	}
-	total := -1
+	total, shifted := run.Total, run.Shifted
 	for page, err := range remote.EntryPages(ctx, filter) {
 		if err != nil {
 			return false, err
 		}
+		shifted = shifted || total > 0 && page.Total != total
+		total, page.Shifted = page.Total, shifted
 		if err := mirror.SavePage(ctx, page); err != nil {
 			return false, err
 		}
-		shifted = shifted || total >= 0 && page.Total != total
-		total = page.Total
 		if page.Next != "" && time.Now().After(end) {
 			return false, ErrSliceOver
 		}

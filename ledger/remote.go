@@ -80,6 +80,7 @@ type EntryPage struct {
 	Pages   int    // total number of pages as Harvest tells it; 0 if it does not
 	Total   int    // total number of entries as Harvest tells it; 0 if it does not
 	Next    string // where to resume after this page; empty on the last one
+	Shifted bool   // set by [Pull]: Total changed since the first page of the listing
 }
 
 // Secret is a text that must not be seen: a token. It prints as "[redacted]"

@@ -29,7 +29,7 @@ func (q *Queries) ConnectionPulled(ctx context.Context, arg ConnectionPulledPara
 }
 
 const SyncRun = `-- name: SyncRun :one
-select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.updated_since, r.year_from, r.week,
+select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.total, r.shifted, r.relisted, r.updated_since, r.year_from, r.week,
        r.page, r.pages, r.entries, r.next_try_at, r.error_reason, r.error_status, r.created_at, r.finished_at,
        c.state as connection_state, c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held,
        coalesce(extract(epoch from greatest(c.paused_until, clock_timestamp()) - clock_timestamp()), 0)::float8 as paused_seconds
@@ -49,6 +49,9 @@ type SyncRunRow struct {
 	State           string
 	Phase           string
 	Resume          string
+	Total           int32
+	Shifted         bool
+	Relisted        int32
 	UpdatedSince    *time.Time
 	YearFrom        *planner.Date
 	Week            *planner.Date
@@ -77,6 +80,9 @@ func (q *Queries) SyncRun(ctx context.Context, arg SyncRunParams) (SyncRunRow, e
 		&i.State,
 		&i.Phase,
 		&i.Resume,
+		&i.Total,
+		&i.Shifted,
+		&i.Relisted,
 		&i.UpdatedSince,
 		&i.YearFrom,
 		&i.Week,
@@ -133,6 +139,7 @@ func (q *Queries) SyncRunAdd(ctx context.Context, arg SyncRunAddParams) (int64, 
 const SyncRunEnter = `-- name: SyncRunEnter :execrows
 update sync_runs
 set state = 'running', phase = $1, resume = '', page = 0, pages = 0, entries = 0,
+    total = 0, shifted = false, relisted = relisted + shifted::int,
     started_at = coalesce(started_at, clock_timestamp()), next_try_at = null, error_reason = '', error_status = 0, error_message = ''
 where id = $2 and state in ('queued', 'running', 'waiting')
 `
@@ -228,10 +235,10 @@ const SyncRunPage = `-- name: SyncRunPage :execrows
 with relaxed as materialized (select set_config('synchronous_commit', 'off', true))
 update sync_runs r
 set state = 'running', page = r.page + 1, pages = $1, entries = r.entries + $2, changed = r.changed + $3,
-    resume = $4, cursor_seen = greatest(r.cursor_seen, $5::timestamptz),
+    resume = $4, total = $5, shifted = $6, cursor_seen = greatest(r.cursor_seen, $7::timestamptz),
     next_try_at = null, error_reason = '', error_status = 0, error_message = ''
 from relaxed
-where r.id = $6 and r.state in ('queued', 'running', 'waiting')
+where r.id = $8 and r.state in ('queued', 'running', 'waiting')
 `
 
 type SyncRunPageParams struct {
@@ -239,6 +246,8 @@ type SyncRunPageParams struct {
 	Entries    int32
 	Changed    int32
 	Resume     string
+	Total      int32
+	Shifted    bool
 	CursorSeen *time.Time
 	ID         int64
 }
@@ -251,6 +260,8 @@ func (q *Queries) SyncRunPage(ctx context.Context, arg SyncRunPageParams) (int64
 		arg.Entries,
 		arg.Changed,
 		arg.Resume,
+		arg.Total,
+		arg.Shifted,
 		arg.CursorSeen,
 		arg.ID,
 	)

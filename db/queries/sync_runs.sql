@@ -16,7 +16,7 @@ where r.user_id = @user_id and r.state in ('queued', 'running', 'waiting');
 
 -- A run of one user (user_id), or, for the worker, of any (null).
 -- name: SyncRun :one
-select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.updated_since, r.year_from, r.week,
+select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.total, r.shifted, r.relisted, r.updated_since, r.year_from, r.week,
        r.page, r.pages, r.entries, r.next_try_at, r.error_reason, r.error_status, r.created_at, r.finished_at,
        c.state as connection_state, c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held,
        coalesce(extract(epoch from greatest(c.paused_until, clock_timestamp()) - clock_timestamp()), 0)::float8 as paused_seconds
@@ -26,6 +26,7 @@ where r.id = @id and (sqlc.narg(user_id)::bigint is null or r.user_id = sqlc.nar
 -- name: SyncRunEnter :execrows
 update sync_runs
 set state = 'running', phase = @phase, resume = '', page = 0, pages = 0, entries = 0,
+    total = 0, shifted = false, relisted = relisted + shifted::int,
     started_at = coalesce(started_at, clock_timestamp()), next_try_at = null, error_reason = '', error_status = 0, error_message = ''
 where id = @id and state in ('queued', 'running', 'waiting');
 
@@ -35,7 +36,7 @@ where id = @id and state in ('queued', 'running', 'waiting');
 with relaxed as materialized (select set_config('synchronous_commit', 'off', true))
 update sync_runs r
 set state = 'running', page = r.page + 1, pages = @pages, entries = r.entries + sqlc.arg(entries), changed = r.changed + sqlc.arg(changed),
-    resume = @resume, cursor_seen = greatest(r.cursor_seen, sqlc.narg(cursor_seen)::timestamptz),
+    resume = @resume, total = @total, shifted = @shifted, cursor_seen = greatest(r.cursor_seen, sqlc.narg(cursor_seen)::timestamptz),
     next_try_at = null, error_reason = '', error_status = 0, error_message = ''
 from relaxed
 where r.id = @id and r.state in ('queued', 'running', 'waiting');
