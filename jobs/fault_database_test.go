@@ -229,11 +229,10 @@ func TestFault57_NotifyLost(t *testing.T) {
 				began = time.Now()
 				b.insertJob(t, jobs.PushArgs{}.Kind(), fmt.Sprintf(`{"connection_id": %d}`, b.connectionID))
 			} else {
-				cut := b.number(t, `select count(pg_terminate_backend(pid)) from pg_stat_activity
-					where datname = current_database() and query ilike 'listen %'`)
-				if cut == 0 {
-					t.Fatal("there was no listener")
-				}
+				waitFor(t, "a listener to cut off", func() bool {
+					return b.number(t, `select count(pg_terminate_backend(pid)) from pg_stat_activity
+						where datname = current_database() and query ilike 'listen %'`) > 0
+				})
 				b.confirm(t, nil)
 			}
 			b.settled(t, ledger.Done)
