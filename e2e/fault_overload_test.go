@@ -27,6 +27,10 @@ const (
 	slowestPage    = time.Second     // 95 of 100 pages of a week are faster
 	slowestRefusal = 3 * time.Second // 95 of 100 who are to wait are told so faster, by 200 at once
 	mostResident   = 150             // MB
+
+	// A machine on which 95 of 100 pages take longer before the attack has other
+	// things to do, and all may take longer in proportion.
+	calmPage = 100 * time.Millisecond
 )
 
 // attacked is a program that is attacked while Ida looks at her week.
@@ -35,6 +39,7 @@ type attacked struct {
 
 	program *program
 	address string
+	busy    float64 // how much longer than calm pages take before the attack; at least 1
 }
 
 func newAttacked(t *testing.T, args ...string) *attacked {
@@ -43,7 +48,40 @@ func newAttacked(t *testing.T, args ...string) *attacked {
 	p := s.program(args...)
 	s.setUp(p)
 	s.ida.lines(oldWeek, 5)
-	return &attacked{site: s, program: p, address: strings.TrimPrefix(p.URL, "http://")}
+	a := &attacked{site: s, program: p, address: strings.TrimPrefix(p.URL, "http://"), busy: 1}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	calm := a.pages(ctx)
+	if p95 := calm[len(calm)*95/100]; p95 > calmPage {
+		a.busy = float64(p95) / float64(calmPage)
+		t.Logf("the machine is busy: 95 of 100 pages within %s", p95.Round(time.Millisecond))
+	}
+	return a
+}
+
+// allow is a time that is allowed on a calm machine, on this one.
+func (a *attacked) allow(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * a.busy)
+}
+
+// pages looks at Ida's week until ctx is over, and returns how long that took
+// each time, in order of length.
+func (a *attacked) pages(ctx context.Context) []time.Duration {
+	a.t.Helper()
+	var took []time.Duration
+	for ctx.Err() == nil {
+		began := time.Now()
+		if status, body, err := a.ida.try("/weeks/"+oldWeek.String(), nil); err != nil || status != http.StatusOK {
+			a.t.Errorf("a page: %d %s, %v", status, body, err)
+		}
+		took = append(took, time.Since(began))
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	slices.Sort(took)
+	return took
 }
 
 // resident is the memory in MB that the program has, and the most that it had.
@@ -77,26 +115,14 @@ func (a *attacked) during(length time.Duration, attackers int, attack func(ctx c
 	for i := range attackers {
 		attacking.Go(func() { attack(ctx, i) })
 	}
-	var took []time.Duration
-	for ctx.Err() == nil {
-		began := time.Now()
-		if status, body, err := a.ida.try("/weeks/"+oldWeek.String(), nil); err != nil || status != http.StatusOK {
-			a.t.Errorf("a page: %d %s, %v", status, body, err)
-		}
-		took = append(took, time.Since(began))
-		select {
-		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	took := a.pages(ctx)
 	_, most := a.resident()
 	attacking.Wait()
-	slices.Sort(took)
 	p95 := took[len(took)*95/100]
 	a.t.Logf("%d pages, half within %s, 95 of 100 within %s, the slowest after %s; %d MB resident before, %d MB at most", len(took),
 		took[len(took)/2].Round(time.Millisecond), p95.Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), quiet, most)
-	if p95 > slowestPage {
-		a.t.Errorf("95 of 100 pages took up to %s, want %s", p95, slowestPage)
+	if p95 > a.allow(slowestPage) {
+		a.t.Errorf("95 of 100 pages took up to %s, want %s", p95, a.allow(slowestPage))
 	}
 	if most > mostResident {
 		a.t.Errorf("%d MB resident, want %d at most", most, mostResident)
@@ -156,8 +182,8 @@ func TestFaultOverload_Slow(t *testing.T) {
 				}
 			})
 			t.Logf("%d connections were closed, the last after %s", closed.Load(), time.Duration(longest.Load()).Round(time.Millisecond))
-			if closed.Load() < 500 || time.Duration(longest.Load()) > tt.open {
-				t.Errorf("%d were closed, after up to %s; want all within %s", closed.Load(), time.Duration(longest.Load()), tt.open)
+			if closed.Load() < 500 || time.Duration(longest.Load()) > a.allow(tt.open) {
+				t.Errorf("%d were closed, after up to %s; want all within %s", closed.Load(), time.Duration(longest.Load()), a.allow(tt.open))
 			}
 		})
 	}
@@ -235,7 +261,7 @@ func TestFaultOverload_IdleConnections(t *testing.T) {
 	const connections, dialers = 10_000, 20
 	a := newAttacked(t)
 	var open atomic.Int64
-	a.during(15*time.Second, dialers, func(ctx context.Context, _ int) {
+	a.during(a.allow(15*time.Second), dialers, func(ctx context.Context, _ int) {
 		var mine []net.Conn
 		for range connections / dialers {
 			conn := a.dial(ctx)
@@ -312,7 +338,7 @@ func TestFaultOverload_Logins(t *testing.T) {
 				switch status {
 				case http.StatusUnprocessableEntity, http.StatusServiceUnavailable: // wrong; too many at once
 				case http.StatusTooManyRequests:
-					if p95 := took[len(took)*95/100]; p95 > slowestRefusal {
+					if p95 := took[len(took)*95/100]; p95 > a.allow(slowestRefusal) {
 						t.Errorf("who is told to wait is told so after %s", p95)
 					}
 				default:
