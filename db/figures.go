@@ -23,7 +23,7 @@ func (s *Store) WriteFigures(ctx context.Context) ([]WriteFigure, error) {
 	}
 	figures := make([]WriteFigure, len(rows))
 	for i, r := range rows {
-		figures[i] = WriteFigure{State: ledger.State(r.State), Count: int(r.Writes), Oldest: time.Duration(r.OldestSeconds * float64(time.Second))}
+		figures[i] = WriteFigure{State: ledger.State(r.State), Count: int(r.Writes), Oldest: seconds(r.OldestSeconds)}
 	}
 	return figures, nil
 }

@@ -92,9 +92,9 @@ func (c *Condition) backends(ctx context.Context, tx pgx.Tx, idleAge, longAge ti
 	}
 	var idle bool
 	var s Backend
-	var seconds float64
-	_, err = pgx.ForEachRow(rows, []any{&idle, &s.PID, &s.Application, &seconds}, func() error {
-		s.For = time.Duration(seconds * float64(time.Second)).Round(time.Second)
+	var age float64
+	_, err = pgx.ForEachRow(rows, []any{&idle, &s.PID, &s.Application, &age}, func() error {
+		s.For = seconds(age).Round(time.Second)
 		if idle {
 			c.Idle = append(c.Idle, s)
 		} else {

@@ -249,7 +249,7 @@ func (s *Store) OldestUnsent(ctx context.Context) (age time.Duration, connection
 	if err != nil {
 		return 0, 0, fmt.Errorf("look for the oldest unsent write: %w", err)
 	}
-	return max(0, time.Duration(r.Seconds*float64(time.Second))), r.ConnectionID, nil
+	return max(0, seconds(r.Seconds)), r.ConnectionID, nil
 }
 
 // SchemaVersion returns the number of the newest migration of the database.

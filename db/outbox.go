@@ -53,7 +53,7 @@ func (b *outbox) Release(ctx context.Context) (wait time.Duration, more bool, er
 			return err
 		}
 		more = next.Due > 0
-		wait = max(0, time.Duration(next.Wait*float64(time.Second)))
+		wait = max(0, seconds(next.Wait))
 		return nil
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func (b *outbox) Next(ctx context.Context) (w ledger.Write, ok bool, err error) 
 	}
 	w = ledger.Write{
 		ID: r.ID, Op: ledger.Op(r.Op), State: ledger.State(r.State), Reference: r.Reference, Permalink: b.cellURL(r.SpentDate),
-		Failures: int(r.Failures), Lookups: int(r.Lookups), SentAt: deref(r.SentAt), SentAgo: time.Duration(r.SentAgo * float64(time.Second)), Late: r.Late,
+		Failures: int(r.Failures), Lookups: int(r.Lookups), SentAt: deref(r.SentAt), SentAgo: seconds(r.SentAgo), Late: r.Late,
 		Request: r.RequestID,
 	}
 	if err := json.Unmarshal(r.Payload, &w.Entry); err != nil {

@@ -68,7 +68,7 @@ func (s *Store) Run(ctx context.Context, runID int64, now time.Time) (ledger.Run
 		run.Window.From = min(run.Window.From, *r.Week)
 		run.Window.To = max(run.Window.To, planner.Week{Start: *r.Week}.End())
 	}
-	run.Paused = time.Duration(r.PausedSeconds * float64(time.Second))
+	run.Paused = seconds(r.PausedSeconds)
 	if !r.Held {
 		return run, nil
 	}
