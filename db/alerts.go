@@ -224,7 +224,7 @@ func alertsOf(rows []dbgen.Alert) []notice.Alert {
 func alertOf(r dbgen.Alert) notice.Alert {
 	return notice.Alert{
 		ID: r.ID, UID: r.Uid, Key: r.Key, Severity: notice.Severity(r.Severity), UserID: derefID(r.UserID), Sentence: r.Sentence, Advice: r.Advice, Path: r.Path,
-		OpenedAt: deref(r.OpenedAt), ToldAt: deref(r.ToldAt), ResolvedAt: deref(r.ResolvedAt),
+		OpenedAt: deref(r.OpenedAt), ResolvedAt: deref(r.ResolvedAt),
 	}
 }
 

@@ -227,7 +227,7 @@ func TestRuns(t *testing.T) {
 			t.Errorf("after page %d: %+v, %v", i, run, err)
 		}
 	}
-	if s, err := f.store.RunStatus(ctx, f.userID, id); err != nil || s.Page != 2 || s.Pages != 2 || s.Entries != 3 || !s.First {
+	if s, err := f.store.RunStatus(ctx, f.userID, id); err != nil || s.Page != 2 || s.Pages != 2 || s.Entries != 3 {
 		t.Errorf("status %+v, %v", s, err)
 	}
 	if err := f.store.DelayRun(ctx, id, time.Minute, string(ledger.ReasonServer), 503); err != nil {

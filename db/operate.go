@@ -186,13 +186,12 @@ func (s *Store) QueuePauses(ctx context.Context) (map[string]QueuePause, error) 
 
 // Schedule is something that runs by itself, and how it went last.
 type Schedule struct {
-	Name      string
-	Every     time.Duration
-	Started   time.Time
-	Ended     time.Time
-	EndedWell time.Time // the last time that it did; zero: never
-	Failures  int       // in a row
-	Error     string    // of the last time; empty: none
+	Name     string
+	Every    time.Duration
+	Started  time.Time
+	Ended    time.Time
+	Failures int    // in a row
+	Error    string // of the last time; empty: none
 }
 
 // mostScheduleError is how much of an error is kept, in bytes.
@@ -222,7 +221,7 @@ func (s *Store) Schedules(ctx context.Context) ([]Schedule, error) {
 	list := make([]Schedule, len(rows))
 	for i, r := range rows {
 		list[i] = Schedule{
-			Name: r.Name, Every: r.Every, Started: r.StartedAt, Ended: r.EndedAt, EndedWell: deref(r.EndedWell), Failures: int(r.Failures), Error: r.Error,
+			Name: r.Name, Every: r.Every, Started: r.StartedAt, Ended: r.EndedAt, Failures: int(r.Failures), Error: r.Error,
 		}
 	}
 	return list, nil

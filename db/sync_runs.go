@@ -45,7 +45,7 @@ func (tx *Tx) StartRun(ctx context.Context, userID int64, trigger Trigger, week 
 	if err != nil {
 		return 0, false, fmt.Errorf("start a sync of user %d: %w", userID, notFound(err))
 	}
-	return live.ID, true, nil
+	return live, true, nil
 }
 
 // Run returns a sync run for the worker that is to do it. now decides which
@@ -90,7 +90,7 @@ func (s *Store) RunStatus(ctx context.Context, userID, runID int64) (ledger.RunS
 		return ledger.RunStatus{}, fmt.Errorf("sync run %d of user %d: %w", runID, userID, notFound(err))
 	}
 	return ledger.RunStatus{
-		ID: r.ID, State: ledger.RunState(r.State), Phase: ledger.Phase(r.Phase), First: r.UpdatedSince == nil, Page: int(r.Page), Pages: int(r.Pages),
+		ID: r.ID, State: ledger.RunState(r.State), Phase: ledger.Phase(r.Phase), Page: int(r.Page), Pages: int(r.Pages),
 		Entries: int(r.Entries), NextTry: deref(r.NextTryAt), Reason: r.ErrorReason, Status: int(r.ErrorStatus), CreatedAt: r.CreatedAt, FinishedAt: deref(r.FinishedAt),
 	}, nil
 }

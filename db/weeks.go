@@ -423,7 +423,7 @@ func (r *weekReader) nameRows(n names) {
 			known--
 		}
 		project := n.projects[row.ID.ProjectID]
-		row.Client, row.ClientID, row.Currency = project.client, project.clientID, project.currency
+		row.Client, row.ClientID = project.client, project.clientID
 		row.Project, row.Task = project.name, n.tasks[row.ID.TaskID].name
 		order[at] = ranked[int]{at, rank}
 	}
@@ -464,7 +464,7 @@ func lockedReason(harvest string) string {
 }
 
 func setHead(plan *ledger.WeekPlan, h dbgen.WeekHeadRow) {
-	plan.UserEmail, plan.Version = h.Email, h.Version
+	plan.Version = h.Version
 	plan.Profile = planner.Profile{
 		WeekStart: time.Weekday(h.WeekStart), TimeZone: h.TimeZone, Clock: h.Clock,
 		DurationFormat: planner.DurationFormat(h.DurationFormat), WeeklyCapacity: planner.Minutes(h.WeeklyCapacity), OwnCapacity: ownCapacity(h.Capacity),
@@ -479,7 +479,7 @@ func setHead(plan *ledger.WeekPlan, h dbgen.WeekHeadRow) {
 	}
 	if h.RunID != 0 {
 		plan.Run = &ledger.RunStatus{
-			ID: h.RunID, State: ledger.RunState(h.RunState), Phase: ledger.Phase(h.RunPhase), First: h.RunFirst,
+			ID: h.RunID, State: ledger.RunState(h.RunState), Phase: ledger.Phase(h.RunPhase),
 			Page: int(h.RunPage), Pages: int(h.RunPages), Entries: int(h.RunEntries), NextTry: deref(h.RunNextTry),
 			Reason: h.RunReason, Status: int(h.RunStatus), CreatedAt: h.RunCreated, FinishedAt: deref(h.RunFinished),
 		}

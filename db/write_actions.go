@@ -354,7 +354,6 @@ type ActionOrder struct {
 	Search     WriteSearch // UpTo is the highest id that was previewed
 	Note       string
 	Previewed  int
-	DoneTo     int64
 	Changed    int
 	Skipped    int
 	CreatedAt  time.Time
@@ -529,7 +528,7 @@ func (s *Store) ActionOrders(ctx context.Context, most int) ([]ActionOrder, erro
 func orderOf(r dbgen.WriteActionsLatestRow) (ActionOrder, error) {
 	o := ActionOrder{
 		ID: r.ID, MutationID: r.MutationID, ActorID: derefID(r.ActorID), Actor: r.Actor, Action: WriteAction(r.Action), Note: r.Note,
-		Previewed: int(r.Previewed), DoneTo: r.DoneTo, Changed: int(r.Changed), Skipped: int(r.Skipped), CreatedAt: r.CreatedAt, FinishedAt: deref(r.FinishedAt),
+		Previewed: int(r.Previewed), Changed: int(r.Changed), Skipped: int(r.Skipped), CreatedAt: r.CreatedAt, FinishedAt: deref(r.FinishedAt),
 	}
 	if err := json.Unmarshal(r.Search, &o.Search); err != nil {
 		return o, fmt.Errorf("read order %d: %w", r.ID, err)

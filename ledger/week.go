@@ -47,7 +47,6 @@ const (
 // WeekPlan is everything a week's page shows, of one user.
 type WeekPlan struct {
 	Week       planner.Week
-	UserEmail  string
 	Profile    planner.Profile
 	Connection *Connection // nil: never connected
 	Version    int64       // newest plan event of the user in this week
@@ -119,7 +118,6 @@ type Row struct {
 	ClientID int64
 	Project  string
 	Task     string
-	Currency string
 	Rate     planner.Rate // the user's own, or else Harvest's
 	Billable bool
 	Active   bool // time may be logged on it in Harvest
@@ -328,7 +326,6 @@ type RunStatus struct {
 	ID         int64
 	State      RunState
 	Phase      Phase
-	First      bool // lists a whole year
 	Page       int
 	Pages      int // 0: Harvest does not say
 	Entries    int

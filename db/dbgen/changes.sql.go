@@ -68,8 +68,7 @@ func (q *Queries) CellsBack(ctx context.Context, arg CellsBackParams) ([]CellsBa
 }
 
 const CellsRead = `-- name: CellsRead :many
-select p.id as project_id, t.id as task_id, k.date::date as date, coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note,
-       coalesce(v.version, 0)::bigint as version,
+select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce(v.version, 0)::bigint as version,
        (s.minutes_after is not null)::boolean as stored_before, coalesce(s.minutes_after, 0)::int as stored_minutes, coalesce(s.note_after, '')::text as stored_note
 from (select unnest($1::bigint[]) as project_id, unnest($2::bigint[]) as task_id, unnest($3::date[]) as date, generate_subscripts($1::bigint[], 1) as n) k
 join projects p on p.user_id = $4 and p.id = k.project_id
@@ -93,9 +92,6 @@ type CellsReadParams struct {
 }
 
 type CellsReadRow struct {
-	ProjectID     int64
-	TaskID        int64
-	Date          planner.Date
 	Minutes       int32
 	Note          string
 	Version       int64
@@ -124,9 +120,6 @@ func (q *Queries) CellsRead(ctx context.Context, arg CellsReadParams) ([]CellsRe
 	for rows.Next() {
 		var i CellsReadRow
 		if err := rows.Scan(
-			&i.ProjectID,
-			&i.TaskID,
-			&i.Date,
 			&i.Minutes,
 			&i.Note,
 			&i.Version,

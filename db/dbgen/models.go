@@ -79,16 +79,6 @@ type Sample struct {
 	OldestSeconds int32
 }
 
-type Schedule struct {
-	Name      string
-	Every     time.Duration
-	StartedAt time.Time
-	EndedAt   time.Time
-	EndedWell *time.Time
-	Failures  int32
-	Error     string
-}
-
 type WriteAction struct {
 	ID         int64
 	MutationID string

@@ -419,24 +419,32 @@ func (q *Queries) ScheduleRan(ctx context.Context, arg ScheduleRanParams) error 
 }
 
 const Schedules = `-- name: Schedules :many
-select name, every, started_at, ended_at, ended_well, failures, error from schedules order by every, name
+select name, every, started_at, ended_at, failures, error from schedules order by every, name
 `
 
-func (q *Queries) Schedules(ctx context.Context) ([]Schedule, error) {
+type SchedulesRow struct {
+	Name      string
+	Every     time.Duration
+	StartedAt time.Time
+	EndedAt   time.Time
+	Failures  int32
+	Error     string
+}
+
+func (q *Queries) Schedules(ctx context.Context) ([]SchedulesRow, error) {
 	rows, err := q.db.Query(ctx, Schedules)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Schedule
+	var items []SchedulesRow
 	for rows.Next() {
-		var i Schedule
+		var i SchedulesRow
 		if err := rows.Scan(
 			&i.Name,
 			&i.Every,
 			&i.StartedAt,
 			&i.EndedAt,
-			&i.EndedWell,
 			&i.Failures,
 			&i.Error,
 		); err != nil {

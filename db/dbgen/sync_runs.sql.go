@@ -31,7 +31,7 @@ func (q *Queries) ConnectionPulled(ctx context.Context, arg ConnectionPulledPara
 const SyncRun = `-- name: SyncRun :one
 select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.total, r.shifted, r.relisted, r.updated_since, r.year_from, r.week,
        r.page, r.pages, r.entries, r.next_try_at, r.error_reason, r.error_status, r.created_at, r.finished_at,
-       c.state as connection_state, c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held,
+       c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held,
        coalesce(extract(epoch from greatest(c.paused_until, clock_timestamp()) - clock_timestamp()), 0)::float8 as paused_seconds
 from sync_runs r join harvest_connections c on c.id = r.connection_id
 where r.id = $1 and ($2::bigint is null or r.user_id = $2::bigint)
@@ -43,30 +43,29 @@ type SyncRunParams struct {
 }
 
 type SyncRunRow struct {
-	ID              int64
-	UserID          int64
-	ConnectionID    int64
-	State           string
-	Phase           string
-	Resume          string
-	Total           int32
-	Shifted         bool
-	Relisted        int32
-	UpdatedSince    *time.Time
-	YearFrom        *planner.Date
-	Week            *planner.Date
-	Page            int32
-	Pages           int32
-	Entries         int32
-	NextTryAt       *time.Time
-	ErrorReason     string
-	ErrorStatus     int32
-	CreatedAt       time.Time
-	FinishedAt      *time.Time
-	ConnectionState string
-	TimeZone        string
-	Held            bool
-	PausedSeconds   float64
+	ID            int64
+	UserID        int64
+	ConnectionID  int64
+	State         string
+	Phase         string
+	Resume        string
+	Total         int32
+	Shifted       bool
+	Relisted      int32
+	UpdatedSince  *time.Time
+	YearFrom      *planner.Date
+	Week          *planner.Date
+	Page          int32
+	Pages         int32
+	Entries       int32
+	NextTryAt     *time.Time
+	ErrorReason   string
+	ErrorStatus   int32
+	CreatedAt     time.Time
+	FinishedAt    *time.Time
+	TimeZone      string
+	Held          bool
+	PausedSeconds float64
 }
 
 // A run of one user (user_id), or, for the worker, of any (null).
@@ -94,7 +93,6 @@ func (q *Queries) SyncRun(ctx context.Context, arg SyncRunParams) (SyncRunRow, e
 		&i.ErrorStatus,
 		&i.CreatedAt,
 		&i.FinishedAt,
-		&i.ConnectionState,
 		&i.TimeZone,
 		&i.Held,
 		&i.PausedSeconds,
@@ -160,24 +158,18 @@ func (q *Queries) SyncRunEnter(ctx context.Context, arg SyncRunEnterParams) (int
 const SyncRunFail = `-- name: SyncRunFail :exec
 update sync_runs
 set state = 'failed', finished_at = clock_timestamp(), next_try_at = null,
-    error_reason = $1, error_status = $2, error_message = $3
-where id = $4 and state in ('queued', 'running', 'waiting')
+    error_reason = $1, error_status = $2, error_message = ''
+where id = $3 and state in ('queued', 'running', 'waiting')
 `
 
 type SyncRunFailParams struct {
-	ErrorReason  string
-	ErrorStatus  int32
-	ErrorMessage string
-	ID           int64
+	ErrorReason string
+	ErrorStatus int32
+	ID          int64
 }
 
 func (q *Queries) SyncRunFail(ctx context.Context, arg SyncRunFailParams) error {
-	_, err := q.db.Exec(ctx, SyncRunFail,
-		arg.ErrorReason,
-		arg.ErrorStatus,
-		arg.ErrorMessage,
-		arg.ID,
-	)
+	_, err := q.db.Exec(ctx, SyncRunFail, arg.ErrorReason, arg.ErrorStatus, arg.ID)
 	return err
 }
 
@@ -215,20 +207,15 @@ func (q *Queries) SyncRunGone(ctx context.Context, arg SyncRunGoneParams) error 
 }
 
 const SyncRunLive = `-- name: SyncRunLive :one
-select r.id, r.state from sync_runs r
+select r.id from sync_runs r
 where r.user_id = $1 and r.state in ('queued', 'running', 'waiting')
 `
 
-type SyncRunLiveRow struct {
-	ID    int64
-	State string
-}
-
-func (q *Queries) SyncRunLive(ctx context.Context, userID int64) (SyncRunLiveRow, error) {
+func (q *Queries) SyncRunLive(ctx context.Context, userID int64) (int64, error) {
 	row := q.db.QueryRow(ctx, SyncRunLive, userID)
-	var i SyncRunLiveRow
-	err := row.Scan(&i.ID, &i.State)
-	return i, err
+	var id int64
+	err := row.Scan(&id)
+	return id, err
 }
 
 const SyncRunPage = `-- name: SyncRunPage :execrows
@@ -289,16 +276,15 @@ func (q *Queries) SyncRunRevive(ctx context.Context, id int64) (int64, error) {
 const SyncRunWait = `-- name: SyncRunWait :exec
 update sync_runs
 set state = 'waiting', next_try_at = clock_timestamp() + $1::interval,
-    error_reason = $2, error_status = $3, error_message = $4
-where id = $5 and state in ('queued', 'running', 'waiting')
+    error_reason = $2, error_status = $3, error_message = ''
+where id = $4 and state in ('queued', 'running', 'waiting')
 `
 
 type SyncRunWaitParams struct {
-	Wait         time.Duration
-	ErrorReason  string
-	ErrorStatus  int32
-	ErrorMessage string
-	ID           int64
+	Wait        time.Duration
+	ErrorReason string
+	ErrorStatus int32
+	ID          int64
 }
 
 func (q *Queries) SyncRunWait(ctx context.Context, arg SyncRunWaitParams) error {
@@ -306,7 +292,6 @@ func (q *Queries) SyncRunWait(ctx context.Context, arg SyncRunWaitParams) error 
 		arg.Wait,
 		arg.ErrorReason,
 		arg.ErrorStatus,
-		arg.ErrorMessage,
 		arg.ID,
 	)
 	return err

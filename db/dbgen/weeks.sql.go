@@ -405,8 +405,7 @@ func (q *Queries) WeekCells(ctx context.Context, arg WeekCellsParams) ([]WeekCel
 
 const WeekHead = `-- name: WeekHead :one
 
-select u.email,
-       coalesce(u.week_start, c.week_start, 1)::smallint as week_start,
+select coalesce(u.week_start, c.week_start, 1)::smallint as week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as duration_format,
        coalesce(c.clock, '24h')::text as clock,
@@ -420,7 +419,6 @@ select u.email,
        coalesce(u.goal * 100, 0)::bigint as goal, coalesce(u.goal_currency, '')::text as goal_currency, coalesce(u.goal_every, '')::text as goal_every,
        coalesce(v.version, 0)::bigint as version,
        coalesce(r.id, 0)::bigint as run_id, coalesce(r.state, '')::text as run_state, coalesce(r.phase, '')::text as run_phase,
-       coalesce(r.updated_since is null, false)::boolean as run_first,
        coalesce(r.page, 0)::int as run_page, coalesce(r.pages, 0)::int as run_pages, coalesce(r.entries, 0)::int as run_entries,
        r.next_try_at as run_next_try, coalesce(r.error_reason, '')::text as run_reason, coalesce(r.error_status, 0)::int as run_status,
        coalesce(r.created_at, u.created_at)::timestamptz as run_created, r.finished_at as run_finished,
@@ -428,7 +426,7 @@ select u.email,
 from users u
 left join harvest_connections c on c.user_id = u.id
 left join lateral (
-    select s.id, s.state, s.phase, s.updated_since, s.page, s.pages, s.entries, s.next_try_at, s.error_reason, s.error_status, s.created_at, s.finished_at
+    select s.id, s.state, s.phase, s.page, s.pages, s.entries, s.next_try_at, s.error_reason, s.error_status, s.created_at, s.finished_at
     from sync_runs s where s.user_id = u.id order by s.id desc limit 1
 ) r on true
 left join lateral (
@@ -458,7 +456,6 @@ type WeekHeadParams struct {
 }
 
 type WeekHeadRow struct {
-	Email            string
 	WeekStart        int16
 	TimeZone         string
 	DurationFormat   string
@@ -482,7 +479,6 @@ type WeekHeadRow struct {
 	RunID            int64
 	RunState         string
 	RunPhase         string
-	RunFirst         bool
 	RunPage          int32
 	RunPages         int32
 	RunEntries       int32
@@ -504,7 +500,6 @@ func (q *Queries) WeekHead(ctx context.Context, arg WeekHeadParams) (WeekHeadRow
 	row := q.db.QueryRow(ctx, WeekHead, arg.FirstDay, arg.LastDay, arg.UserID)
 	var i WeekHeadRow
 	err := row.Scan(
-		&i.Email,
 		&i.WeekStart,
 		&i.TimeZone,
 		&i.DurationFormat,
@@ -528,7 +523,6 @@ func (q *Queries) WeekHead(ctx context.Context, arg WeekHeadParams) (WeekHeadRow
 		&i.RunID,
 		&i.RunState,
 		&i.RunPhase,
-		&i.RunFirst,
 		&i.RunPage,
 		&i.RunPages,
 		&i.RunEntries,

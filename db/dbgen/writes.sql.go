@@ -114,7 +114,7 @@ func (q *Queries) Doubles(ctx context.Context, arg DoublesParams) ([]DoublesRow,
 }
 
 const EntryToAdopt = `-- name: EntryToAdopt :one
-select e.hours, e.notes, e.spent_date, pr.harvest_id as project_id, t.harvest_id as task_id, (e.is_locked or e.is_running or exists (
+select e.hours, e.notes, pr.harvest_id as project_id, t.harvest_id as task_id, (e.is_locked or e.is_running or exists (
     select from pushed_entries p where p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
 ))::boolean as held
 from time_entries e
@@ -135,7 +135,6 @@ type EntryToAdoptParams struct {
 type EntryToAdoptRow struct {
 	Hours     int32
 	Notes     string
-	SpentDate planner.Date
 	ProjectID *int64
 	TaskID    *int64
 	Held      bool
@@ -154,7 +153,6 @@ func (q *Queries) EntryToAdopt(ctx context.Context, arg EntryToAdoptParams) (Ent
 	err := row.Scan(
 		&i.Hours,
 		&i.Notes,
-		&i.SpentDate,
 		&i.ProjectID,
 		&i.TaskID,
 		&i.Held,
@@ -747,7 +745,7 @@ set state = $1, lookups = $2, not_before = clock_timestamp() + $3::interval,
     error_message = case when $7::boolean then error_message else $10 end,
     finished_at = case when $11::boolean then clock_timestamp() end
 where id = $12 and connection_id = $13 and state in ('pending', 'sending', 'uncertain', 'retry')
-returning user_id, pushed_entry_id, op
+returning user_id, pushed_entry_id
 `
 
 type WriteSettleParams struct {
@@ -769,7 +767,6 @@ type WriteSettleParams struct {
 type WriteSettleRow struct {
 	UserID        int64
 	PushedEntryID string
-	Op            string
 }
 
 func (q *Queries) WriteSettle(ctx context.Context, arg WriteSettleParams) (WriteSettleRow, error) {
@@ -789,7 +786,7 @@ func (q *Queries) WriteSettle(ctx context.Context, arg WriteSettleParams) (Write
 		arg.ConnectionID,
 	)
 	var i WriteSettleRow
-	err := row.Scan(&i.UserID, &i.PushedEntryID, &i.Op)
+	err := row.Scan(&i.UserID, &i.PushedEntryID)
 	return i, err
 }
 
@@ -925,7 +922,7 @@ set op = case when w.op in ('create', 'update') then case when p.remote_id is nu
 from pushed_entries p
 where p.id = $3 and w.pushed_entry_id = p.id and w.id > $4
   and w.state in ('pending', 'retry', 'blocked') and w.op in ('create', 'update', 'delete', 'stop')
-returning w.id, w.op, w.state
+returning w.op, w.state
 `
 
 type WritesFollowParams struct {
@@ -936,7 +933,6 @@ type WritesFollowParams struct {
 }
 
 type WritesFollowRow struct {
-	ID    int64
 	Op    string
 	State string
 }
@@ -956,7 +952,7 @@ func (q *Queries) WritesFollow(ctx context.Context, arg WritesFollowParams) ([]W
 	var items []WritesFollowRow
 	for rows.Next() {
 		var i WritesFollowRow
-		if err := rows.Scan(&i.ID, &i.Op, &i.State); err != nil {
+		if err := rows.Scan(&i.Op, &i.State); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

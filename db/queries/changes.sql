@@ -11,8 +11,7 @@ select id from users where id = @user_id for no key update;
 -- is what the mutation made of the cell, if it was stored before. Cells of others
 -- are not among them.
 -- name: CellsRead :many
-select p.id as project_id, t.id as task_id, k.date::date as date, coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note,
-       coalesce(v.version, 0)::bigint as version,
+select coalesce(c.minutes, 0)::int as minutes, coalesce(c.note, '')::text as note, coalesce(v.version, 0)::bigint as version,
        (s.minutes_after is not null)::boolean as stored_before, coalesce(s.minutes_after, 0)::int as stored_minutes, coalesce(s.note_after, '')::text as stored_note
 from (select unnest(@projects::bigint[]) as project_id, unnest(@tasks::bigint[]) as task_id, unnest(@dates::date[]) as date, generate_subscripts(@projects::bigint[], 1) as n) k
 join projects p on p.user_id = @user_id and p.id = k.project_id

@@ -75,7 +75,7 @@ set every = excluded.every, started_at = excluded.started_at, ended_at = exclude
     failures = case when excluded.error = '' then 0 else s.failures + 1 end, error = excluded.error;
 
 -- name: Schedules :many
-select name, every, started_at, ended_at, ended_well, failures, error from schedules order by every, name;
+select name, every, started_at, ended_at, failures, error from schedules order by every, name;
 
 -- How long the oldest write has waited that could have been sent: one that waits
 -- for its owner, an operator, or the sync after a restore does not count, nor does

@@ -11,14 +11,14 @@ on conflict (connection_id) where state in ('queued', 'running', 'waiting') do n
 returning id;
 
 -- name: SyncRunLive :one
-select r.id, r.state from sync_runs r
+select r.id from sync_runs r
 where r.user_id = @user_id and r.state in ('queued', 'running', 'waiting');
 
 -- A run of one user (user_id), or, for the worker, of any (null).
 -- name: SyncRun :one
 select r.id, r.user_id, r.connection_id, r.state, r.phase, r.resume, r.total, r.shifted, r.relisted, r.updated_since, r.year_from, r.week,
        r.page, r.pages, r.entries, r.next_try_at, r.error_reason, r.error_status, r.created_at, r.finished_at,
-       c.state as connection_state, c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held,
+       c.time_zone, coalesce(c.held_since < r.created_at, false)::boolean as held,
        coalesce(extract(epoch from greatest(c.paused_until, clock_timestamp()) - clock_timestamp()), 0)::float8 as paused_seconds
 from sync_runs r join harvest_connections c on c.id = r.connection_id
 where r.id = @id and (sqlc.narg(user_id)::bigint is null or r.user_id = sqlc.narg(user_id)::bigint);
@@ -57,13 +57,13 @@ where id = @id;
 -- name: SyncRunWait :exec
 update sync_runs
 set state = 'waiting', next_try_at = clock_timestamp() + sqlc.arg(wait)::interval,
-    error_reason = @error_reason, error_status = @error_status, error_message = @error_message
+    error_reason = @error_reason, error_status = @error_status, error_message = ''
 where id = @id and state in ('queued', 'running', 'waiting');
 
 -- name: SyncRunFail :exec
 update sync_runs
 set state = 'failed', finished_at = clock_timestamp(), next_try_at = null,
-    error_reason = @error_reason, error_status = @error_status, error_message = @error_message
+    error_reason = @error_reason, error_status = @error_status, error_message = ''
 where id = @id and state in ('queued', 'running', 'waiting');
 
 -- name: SyncRunsLive :many

@@ -1,8 +1,7 @@
 -- The queries of a week's page. They are sent in one batch; see weeks.go.
 
 -- name: WeekHead :one
-select u.email,
-       coalesce(u.week_start, c.week_start, 1)::smallint as week_start,
+select coalesce(u.week_start, c.week_start, 1)::smallint as week_start,
        coalesce(u.time_zone, c.time_zone, 'UTC')::text as time_zone,
        coalesce(u.duration_format, c.duration_format, 'hours_minutes')::text as duration_format,
        coalesce(c.clock, '24h')::text as clock,
@@ -16,7 +15,6 @@ select u.email,
        coalesce(u.goal * 100, 0)::bigint as goal, coalesce(u.goal_currency, '')::text as goal_currency, coalesce(u.goal_every, '')::text as goal_every,
        coalesce(v.version, 0)::bigint as version,
        coalesce(r.id, 0)::bigint as run_id, coalesce(r.state, '')::text as run_state, coalesce(r.phase, '')::text as run_phase,
-       coalesce(r.updated_since is null, false)::boolean as run_first,
        coalesce(r.page, 0)::int as run_page, coalesce(r.pages, 0)::int as run_pages, coalesce(r.entries, 0)::int as run_entries,
        r.next_try_at as run_next_try, coalesce(r.error_reason, '')::text as run_reason, coalesce(r.error_status, 0)::int as run_status,
        coalesce(r.created_at, u.created_at)::timestamptz as run_created, r.finished_at as run_finished,
@@ -24,7 +22,7 @@ select u.email,
 from users u
 left join harvest_connections c on c.user_id = u.id
 left join lateral (
-    select s.id, s.state, s.phase, s.updated_since, s.page, s.pages, s.entries, s.next_try_at, s.error_reason, s.error_status, s.created_at, s.finished_at
+    select s.id, s.state, s.phase, s.page, s.pages, s.entries, s.next_try_at, s.error_reason, s.error_status, s.created_at, s.finished_at
     from sync_runs s where s.user_id = u.id order by s.id desc limit 1
 ) r on true
 left join lateral (

@@ -42,7 +42,7 @@ set state = @state, lookups = @lookups, not_before = clock_timestamp() + sqlc.ar
     error_message = case when sqlc.arg(untried)::boolean then error_message else @error_message end,
     finished_at = case when sqlc.arg(finished)::boolean then clock_timestamp() end
 where id = @id and connection_id = @connection_id and state in ('pending', 'sending', 'uncertain', 'retry')
-returning user_id, pushed_entry_id, op;
+returning user_id, pushed_entry_id;
 
 -- name: WriteAttemptAdd :exec
 insert into write_attempts (write_id, action, outcome, reason, status, request_id, message, latency_ms, job_id)
@@ -87,7 +87,7 @@ set op = case when w.op in ('create', 'update') then case when p.remote_id is nu
 from pushed_entries p
 where p.id = @pushed_entry_id and w.pushed_entry_id = p.id and w.id > @id
   and w.state in ('pending', 'retry', 'blocked') and w.op in ('create', 'update', 'delete', 'stop')
-returning w.id, w.op, w.state;
+returning w.op, w.state;
 
 -- name: WritesPostpone :execrows
 update writes w
@@ -136,7 +136,7 @@ select exists (
 
 -- An entry in Harvest that may become one of ours, unless something holds it.
 -- name: EntryToAdopt :one
-select e.hours, e.notes, e.spent_date, pr.harvest_id as project_id, t.harvest_id as task_id, (e.is_locked or e.is_running or exists (
+select e.hours, e.notes, pr.harvest_id as project_id, t.harvest_id as task_id, (e.is_locked or e.is_running or exists (
     select from pushed_entries p where p.user_id = e.user_id and p.remote_id = e.harvest_id and p.removed_at is null
 ))::boolean as held
 from time_entries e

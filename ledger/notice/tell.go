@@ -9,13 +9,13 @@ import (
 
 // Alert is a cause that is, or was, told.
 type Alert struct {
-	ID                           int64
-	UID                          string // what receivers know it by
-	Key                          string
-	Severity                     Severity
-	UserID                       int64 // whom it is told; 0: the operators
-	Sentence, Advice, Path       string
-	OpenedAt, ToldAt, ResolvedAt time.Time // zero: not
+	ID                     int64
+	UID                    string // what receivers know it by
+	Key                    string
+	Severity               Severity
+	UserID                 int64 // whom it is told; 0: the operators
+	Sentence, Advice, Path string
+	OpenedAt, ResolvedAt   time.Time // zero: not
 }
 
 // Resolved reports whether the cause is over.
