@@ -319,12 +319,6 @@ func (q *Queue) Page(ctx context.Context, f Filter) (Page, error) {
 	return page, nil
 }
 
-// List returns the jobs of a [Queue.Page].
-func (q *Queue) List(ctx context.Context, f Filter) ([]Record, error) {
-	page, err := q.Page(ctx, f)
-	return page.Jobs, err
-}
-
 func record(job *rivertype.JobRow) Record {
 	r := Record{
 		ID: job.ID, Kind: job.Kind, Queue: job.Queue, State: string(job.State), Args: string(job.EncodedArgs),

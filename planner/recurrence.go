@@ -49,15 +49,10 @@ type RecurringCell struct {
 // free reports whether a recurrence may write the cell.
 func (c RecurringCell) free() bool { return !c.Touched && c.Cell == Cell{} }
 
-// Fill returns what the dates from one to another become by the recurrence. Only
-// what nobody ever planned or cleared is filled.
-func (r *Recurrence) Fill(from, to Date, cells map[Date]RecurringCell) []Edit {
-	return Replace(nil, r, from, to, cells)
-}
-
 // Replace returns what the dates from one to another become when one recurrence
 // takes the place of another of the same row; either may be nil. Cells that are
-// not what the old one made of them stay as they are.
+// not what the old one made of them stay as they are, and only what nobody ever
+// planned or cleared is filled.
 func Replace(old, next *Recurrence, from, to Date, cells map[Date]RecurringCell) []Edit {
 	var row RowID
 	if old != nil {

@@ -44,7 +44,7 @@ func TestRecurrence(t *testing.T) {
 		planner.NewDate(2028, time.February, 29): {Touched: true}, // cleared by hand
 	}
 	var got []string
-	for _, edit := range rule.Fill(rule.StartsOn.AddDays(-30), rule.StartsOn.AddDays(60), cells) {
+	for _, edit := range planner.Replace(nil, &rule, rule.StartsOn.AddDays(-30), rule.StartsOn.AddDays(60), cells) {
 		if edit.Cell.RowID != rule.Row || edit.To != rule.Each {
 			t.Errorf("%+v", edit)
 		}
@@ -110,7 +110,7 @@ func TestRecurrenceProperty(t *testing.T) {
 		for d, c := range before {
 			cells[d] = c
 		}
-		for _, edit := range rule.Fill(today, to, cells) {
+		for _, edit := range planner.Replace(nil, &rule, today, to, cells) {
 			d := edit.Cell.Date
 			if before[d] != (planner.RecurringCell{}) || !rule.Days.Has(d.Weekday()) || d < rule.StartsOn || rule.EndsOn != nil && d > *rule.EndsOn {
 				t.Fatalf("%v is filled", d)
@@ -122,7 +122,7 @@ func TestRecurrenceProperty(t *testing.T) {
 				t.Fatalf("%v is not filled", d)
 			}
 		}
-		if again := rule.Fill(today, to, cells); len(again) > 0 {
+		if again := planner.Replace(nil, &rule, today, to, cells); len(again) > 0 {
 			t.Fatalf("filled again: %v", again)
 		}
 		for _, edit := range planner.Replace(&rule, nil, today, to, cells) {
