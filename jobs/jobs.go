@@ -347,22 +347,40 @@ func (q *Queue) sweepOnce(ctx context.Context) error {
 	if err := q.clock.compare(ctx); err != nil {
 		return err
 	}
-	if err := q.resumeOver(ctx); err != nil {
+	if err := q.work.Store.EndQueuePauses(ctx, q.resume); err != nil {
 		return err
 	}
 	connections, err := q.work.Store.ConnectionsWithDueWrites(ctx)
 	if err != nil {
 		return err
 	}
-	for _, id := range connections {
-		if _, err := q.river.Insert(ctx, PushArgs{ConnectionID: id}, nil); err != nil {
-			return fmt.Errorf("ring for connection %d: %w", id, err)
-		}
+	if err := q.ring(ctx, bells(connections, func(id int64) river.JobArgs { return PushArgs{ConnectionID: id} })); err != nil {
+		return err
 	}
 	if err := errors.Join(q.failLostRuns(ctx), q.ringNotices(ctx), q.ringOrders(ctx)); err != nil {
 		return err
 	}
 	return errors.Join(q.startPulls(ctx), q.sample(ctx))
+}
+
+// bells are jobs, one for each id.
+func bells(ids []int64, args func(id int64) river.JobArgs) []river.InsertManyParams {
+	jobs := make([]river.InsertManyParams, len(ids))
+	for i, id := range ids {
+		jobs[i].Args = args(id)
+	}
+	return jobs
+}
+
+// ring enqueues jobs, all in one round trip.
+func (q *Queue) ring(ctx context.Context, jobs []river.InsertManyParams) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	if _, err := q.river.InsertMany(ctx, jobs); err != nil {
+		return fmt.Errorf("ring for %d jobs, %s the first: %w", len(jobs), jobs[0].Args.Kind(), err)
+	}
+	return nil
 }
 
 // startPulls starts the pulls that have grown due.

@@ -48,17 +48,21 @@ func (q *Queue) Mail(ctx context.Context, tx pgx.Tx, mailID int64) error {
 
 // Notices enqueues mails and webhooks in the transaction that added them.
 func (q *Queue) Notices(ctx context.Context, tx pgx.Tx, mails, webhooks []int64) error {
-	for _, id := range mails {
-		if err := q.Mail(ctx, tx, id); err != nil {
-			return err
-		}
+	jobs := noticeBells(mails, webhooks)
+	if len(jobs) == 0 {
+		return nil
 	}
-	for _, id := range webhooks {
-		if _, err := q.river.InsertTx(ctx, tx, WebhookArgs{WebhookID: id}, nil); err != nil {
-			return fmt.Errorf("enqueue webhook %d: %w", id, err)
-		}
+	if _, err := q.river.InsertManyTx(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("enqueue mails %v and webhooks %v: %w", mails, webhooks, err)
 	}
 	return nil
+}
+
+func noticeBells(mails, webhooks []int64) []river.InsertManyParams {
+	return append(
+		bells(mails, func(id int64) river.JobArgs { return MailArgs{MailID: id} }),
+		bells(webhooks, func(id int64) river.JobArgs { return WebhookArgs{WebhookID: id} })...,
+	)
 }
 
 type mailWorker struct {
@@ -116,15 +120,5 @@ func (q *Queue) ringNotices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range mails {
-		if _, err := q.river.Insert(ctx, MailArgs{MailID: id}, nil); err != nil {
-			return fmt.Errorf("ring for mail %d: %w", id, err)
-		}
-	}
-	for _, id := range webhooks {
-		if _, err := q.river.Insert(ctx, WebhookArgs{WebhookID: id}, nil); err != nil {
-			return fmt.Errorf("ring for webhook %d: %w", id, err)
-		}
-	}
-	return nil
+	return q.ring(ctx, noticeBells(mails, webhooks))
 }

@@ -69,10 +69,5 @@ func (q *Queue) ringOrders(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range orders {
-		if _, err := q.river.Insert(ctx, OrderArgs{OrderID: id}, nil); err != nil {
-			return fmt.Errorf("ring for order %d: %w", id, err)
-		}
-	}
-	return nil
+	return q.ring(ctx, bells(orders, func(id int64) river.JobArgs { return OrderArgs{OrderID: id} }))
 }

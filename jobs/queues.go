@@ -85,25 +85,17 @@ func (q *Queue) Pause(ctx context.Context, tx pgx.Tx, name string) error {
 // Resume lets a queue go on, in the caller's transaction. One that is not paused
 // stays as it is. [planner.ErrNotFound]: there is no such queue.
 func (q *Queue) Resume(ctx context.Context, tx pgx.Tx, name string) error {
-	_, ok := queues()[name]
-	if !ok {
+	if _, ok := queues()[name]; !ok {
 		return fmt.Errorf("resume queue %q: %w", name, planner.ErrNotFound)
 	}
+	return q.resume(ctx, tx, name)
+}
+
+// resume is [Queue.Resume] of any queue, whichever of them this version knows.
+func (q *Queue) resume(ctx context.Context, tx pgx.Tx, name string) error {
 	err := q.river.QueueResumeTx(ctx, tx, name, nil)
 	if err != nil && !errors.Is(err, rivertype.ErrNotFound) {
 		return fmt.Errorf("resume queue %s: %w", name, err)
 	}
 	return nil
-}
-
-// resumeOver lets queues go on whose pause is over, whichever of them this
-// version knows.
-func (q *Queue) resumeOver(ctx context.Context) error {
-	return q.work.Store.EndQueuePauses(ctx, func(ctx context.Context, tx pgx.Tx, name string) error {
-		err := q.river.QueueResumeTx(ctx, tx, name, nil)
-		if err != nil && !errors.Is(err, rivertype.ErrNotFound) {
-			return fmt.Errorf("resume queue %s: %w", name, err)
-		}
-		return nil
-	})
 }
