@@ -189,16 +189,18 @@ type Acted struct {
 func (tx *Tx) ActOnWrites(ctx context.Context, a WriteAction, ids []int64, note string) (Acted, error) {
 	acted := Acted{Before: map[ledger.State]int{}, Spared: map[string]int{}}
 	before, err := tx.actable(ctx, a, ids, &acted)
+	chosen := slices.Sorted(maps.Keys(before))
 	if err == nil && a == ActResolve {
-		err = tx.resolve(ctx, before, note, &acted)
+		err = tx.resolve(ctx, chosen, note, &acted)
 	} else if err == nil {
-		err = tx.setAll(ctx, a, slices.Sorted(maps.Keys(before)), note, &acted)
+		err = tx.setAll(ctx, a, chosen, note, &acted)
 	}
 	if err != nil {
 		return acted, fmt.Errorf("%s %d writes: %w", a, len(ids), err)
 	}
 	for _, id := range acted.Changed {
-		acted.Before[before[id]]++
+		acted.Before[before[id].state]++
+		acted.Connections = append(acted.Connections, before[id].connectionID)
 	}
 	if moved := len(before) - len(acted.Changed) - acted.Spared[SparedMoved]; moved > 0 && a != ActResolve {
 		acted.Spared[SparedMoved] += moved
@@ -208,21 +210,27 @@ func (tx *Tx) ActOnWrites(ctx context.Context, a WriteAction, ids []int64, note 
 	return acted, nil
 }
 
-// actable are those of the writes that the action is possible for, with their
-// states; others are counted as spared.
-func (tx *Tx) actable(ctx context.Context, a WriteAction, ids []int64, acted *Acted) (map[int64]ledger.State, error) {
-	rows, err := tx.Query(ctx, "select w.id, w.state, case when w.state = any(@states::text[]) then "+a.spares()+" else 'moved' end from "+entriesOfWrites+
+// actable is a write that an action is possible for.
+type actable struct {
+	state        ledger.State
+	connectionID int64
+}
+
+// actable are those of the writes that the action is possible for; others are
+// counted as spared.
+func (tx *Tx) actable(ctx context.Context, a WriteAction, ids []int64, acted *Acted) (map[int64]actable, error) {
+	rows, err := tx.Query(ctx, "select w.id, w.state, w.connection_id, case when w.state = any(@states::text[]) then "+a.spares()+" else 'moved' end from "+entriesOfWrites+
 		" where w.id = any(@ids::bigint[])", pgx.QueryExecModeCacheDescribe, pgx.NamedArgs{"ids": ids, "states": stateNames(a.States())})
 	if err != nil {
 		return nil, err
 	}
-	before := map[int64]ledger.State{}
+	before := map[int64]actable{}
 	var id int64
-	var state ledger.State
+	var w actable
 	var why string
-	_, err = pgx.ForEachRow(rows, []any{&id, &state, &why}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &w.state, &w.connectionID, &why}, func() error {
 		if why == "" {
-			before[id] = state
+			before[id] = w
 		} else {
 			acted.Spared[why]++
 		}
@@ -232,35 +240,17 @@ func (tx *Tx) actable(ctx context.Context, a WriteAction, ids []int64, acted *Ac
 }
 
 // setAll is every action that sets the writes themselves.
-func (tx *Tx) setAll(ctx context.Context, a WriteAction, ids []int64, note string, acted *Acted) error {
-	add := func(id, connection int64) {
-		acted.Changed, acted.Connections = append(acted.Changed, id), append(acted.Connections, connection)
-	}
+func (tx *Tx) setAll(ctx context.Context, a WriteAction, ids []int64, note string, acted *Acted) (err error) {
 	switch a {
 	case ActRetry:
-		rows, err := tx.q.WritesRetryChosen(ctx, ids)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			add(r.ID, r.ConnectionID)
-		}
+		acted.Changed, err = tx.q.WritesRetryChosen(ctx, ids)
 	case ActLook:
-		rows, err := tx.q.WritesLookChosen(ctx, ids)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			add(r.ID, r.ConnectionID)
-		}
+		acted.Changed, err = tx.q.WritesLookChosen(ctx, ids)
 	default:
-		rows, err := tx.q.WritesDropChosen(ctx, dbgen.WritesDropChosenParams{Ids: ids, Note: note, States: stateNames(a.States())})
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			add(r.ID, r.ConnectionID)
-		}
+		acted.Changed, err = tx.q.WritesDropChosen(ctx, dbgen.WritesDropChosenParams{Ids: ids, Note: note, States: stateNames(a.States())})
+	}
+	if err != nil {
+		return err
 	}
 	return tx.q.WriteAttemptsByPerson(ctx, dbgen.WriteAttemptsByPersonParams{
 		WriteIds: acted.Changed, Action: string(a.history()), Outcome: string(ledger.OutcomeByStaff),
@@ -268,20 +258,16 @@ func (tx *Tx) setAll(ctx context.Context, a WriteAction, ids []int64, note strin
 }
 
 // resolve takes what Harvest has, write by write.
-func (tx *Tx) resolve(ctx context.Context, before map[int64]ledger.State, note string, acted *Acted) error {
-	for _, id := range slices.Sorted(maps.Keys(before)) {
-		var connection int64
-		err := tx.try(ctx, func(tx *Tx) (err error) {
-			connection, err = tx.resolveOne(ctx, id)
-			return err
-		})
+func (tx *Tx) resolve(ctx context.Context, ids []int64, note string, acted *Acted) error {
+	for _, id := range ids {
+		err := tx.try(ctx, func(tx *Tx) error { return tx.resolveOne(ctx, id) })
 		switch {
 		case errors.Is(err, planner.ErrConflict):
 			acted.Spared[SparedMoved]++
 		case err != nil:
 			return fmt.Errorf("write %d: %w", id, err)
 		default:
-			acted.Changed, acted.Connections = append(acted.Changed, id), append(acted.Connections, connection)
+			acted.Changed = append(acted.Changed, id)
 		}
 	}
 	return tx.q.WritesNote(ctx, dbgen.WritesNoteParams{Ids: acted.Changed, Note: note})
@@ -303,30 +289,29 @@ func (tx *Tx) try(ctx context.Context, f func(*Tx) error) error {
 // cell, under the same lock and with the same checks, and more: only if Harvest
 // has the entry, and the owner has not planned otherwise since.
 // [planner.ErrConflict]: that is not so any more.
-func (tx *Tx) resolveOne(ctx context.Context, id int64) (connectionID int64, err error) {
+func (tx *Tx) resolveOne(ctx context.Context, id int64) error {
 	w, err := tx.q.WriteEntryOf(ctx, id)
 	if err != nil {
-		return 0, notFound(err)
+		return notFound(err)
 	}
-	connectionID, _, err = tx.LockConnection(ctx, w.UserID)
-	if err != nil {
-		return 0, err
+	if _, _, err := tx.LockConnection(ctx, w.UserID); err != nil {
+		return err
 	}
 	plan, err := tx.WeekPlan(ctx, w.UserID, planner.WeekOf(w.SpentDate, time.Monday))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	cell := planner.CellID{RowID: planner.RowID{ProjectID: w.ProjectID, TaskID: w.TaskID}, Date: w.SpentDate}
 	c := plan.Cell(cell)
 	ours := c.Ours
 	if ours == nil || ours.ID != w.PushedEntryID || ours.InFlight || ours.RemoteID == 0 || ours.Gone ||
 		c.Planned != ours.PlannedMinutes || c.Note != ours.PlannedNote {
-		return 0, planner.ErrConflict
+		return planner.ErrConflict
 	}
 	if c.InStep() { // nothing but the write is left
-		return connectionID, tx.giveUpWrites(ctx, ours.ID)
+		return tx.giveUpWrites(ctx, ours.ID)
 	}
-	return connectionID, tx.TakeTheirs(ctx, w.UserID, plan, Choice{Cell: cell, MutationID: rand.Text(), Seen: plan.Version})
+	return tx.TakeTheirs(ctx, w.UserID, plan, Choice{Cell: cell, MutationID: rand.Text(), Seen: plan.Version})
 }
 
 // An operator's action on all that match is done in batches of so many, each in

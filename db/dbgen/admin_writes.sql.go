@@ -599,7 +599,7 @@ func (q *Queries) WriteStatuses(ctx context.Context) ([]WriteStatusesRow, error)
 const WritesDropChosen = `-- name: WritesDropChosen :many
 update writes w set state = 'dropped', finished_at = clock_timestamp(), operator_note = $1
 where w.id = any($2::bigint[]) and w.state = any($3::text[])
-returning w.id, w.connection_id
+returning w.id
 `
 
 type WritesDropChosenParams struct {
@@ -608,24 +608,19 @@ type WritesDropChosenParams struct {
 	States []string
 }
 
-type WritesDropChosenRow struct {
-	ID           int64
-	ConnectionID int64
-}
-
-func (q *Queries) WritesDropChosen(ctx context.Context, arg WritesDropChosenParams) ([]WritesDropChosenRow, error) {
+func (q *Queries) WritesDropChosen(ctx context.Context, arg WritesDropChosenParams) ([]int64, error) {
 	rows, err := q.db.Query(ctx, WritesDropChosen, arg.Note, arg.Ids, arg.States)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []WritesDropChosenRow
+	var items []int64
 	for rows.Next() {
-		var i WritesDropChosenRow
-		if err := rows.Scan(&i.ID, &i.ConnectionID); err != nil {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -637,29 +632,24 @@ const WritesLookChosen = `-- name: WritesLookChosen :many
 update writes w set not_before = clock_timestamp()
 from harvest_connections c
 where w.id = any($1::bigint[]) and c.id = w.connection_id and c.state = 'ok' and w.state = 'uncertain'
-returning w.id, w.connection_id
+returning w.id
 `
-
-type WritesLookChosenRow struct {
-	ID           int64
-	ConnectionID int64
-}
 
 // Looks at once what became of writes in doubt; too early a look is put off by
 // the drain.
-func (q *Queries) WritesLookChosen(ctx context.Context, ids []int64) ([]WritesLookChosenRow, error) {
+func (q *Queries) WritesLookChosen(ctx context.Context, ids []int64) ([]int64, error) {
 	rows, err := q.db.Query(ctx, WritesLookChosen, ids)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []WritesLookChosenRow
+	var items []int64
 	for rows.Next() {
-		var i WritesLookChosenRow
-		if err := rows.Scan(&i.ID, &i.ConnectionID); err != nil {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -688,28 +678,23 @@ from harvest_connections c
 where w.id = any($1::bigint[]) and c.id = w.connection_id and c.state = 'ok'
   and w.state in ('rejected', 'retry', 'blocked')
   and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id)
-returning w.id, w.connection_id
+returning w.id
 `
 
-type WritesRetryChosenRow struct {
-	ID           int64
-	ConnectionID int64
-}
-
 // Tries again at once, as WritesRetry does for one owner.
-func (q *Queries) WritesRetryChosen(ctx context.Context, ids []int64) ([]WritesRetryChosenRow, error) {
+func (q *Queries) WritesRetryChosen(ctx context.Context, ids []int64) ([]int64, error) {
 	rows, err := q.db.Query(ctx, WritesRetryChosen, ids)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []WritesRetryChosenRow
+	var items []int64
 	for rows.Next() {
-		var i WritesRetryChosenRow
-		if err := rows.Scan(&i.ID, &i.ConnectionID); err != nil {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

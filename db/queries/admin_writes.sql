@@ -54,7 +54,7 @@ from harvest_connections c
 where w.id = any(@ids::bigint[]) and c.id = w.connection_id and c.state = 'ok'
   and w.state in ('rejected', 'retry', 'blocked')
   and not exists (select from writes l where l.pushed_entry_id = w.pushed_entry_id and l.id > w.id)
-returning w.id, w.connection_id;
+returning w.id;
 
 -- Looks at once what became of writes in doubt; too early a look is put off by
 -- the drain.
@@ -62,12 +62,12 @@ returning w.id, w.connection_id;
 update writes w set not_before = clock_timestamp()
 from harvest_connections c
 where w.id = any(@ids::bigint[]) and c.id = w.connection_id and c.state = 'ok' and w.state = 'uncertain'
-returning w.id, w.connection_id;
+returning w.id;
 
 -- name: WritesDropChosen :many
 update writes w set state = 'dropped', finished_at = clock_timestamp(), operator_note = @note
 where w.id = any(@ids::bigint[]) and w.state = any(@states::text[])
-returning w.id, w.connection_id;
+returning w.id;
 
 -- name: WritesNote :exec
 update writes set operator_note = @note where id = any(@ids::bigint[]);
