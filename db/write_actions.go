@@ -202,7 +202,7 @@ func (tx *Tx) ActOnWrites(ctx context.Context, a WriteAction, ids []int64, note 
 		acted.Before[before[id].state]++
 		acted.Connections = append(acted.Connections, before[id].connectionID)
 	}
-	if moved := len(before) - len(acted.Changed) - acted.Spared[SparedMoved]; moved > 0 && a != ActResolve {
+	if moved := len(before) - len(acted.Changed); moved > 0 {
 		acted.Spared[SparedMoved] += moved
 	}
 	slices.Sort(acted.Connections)
@@ -262,12 +262,10 @@ func (tx *Tx) resolve(ctx context.Context, ids []int64, note string, acted *Acte
 	for _, id := range ids {
 		err := tx.try(ctx, func(tx *Tx) error { return tx.resolveOne(ctx, id) })
 		switch {
-		case errors.Is(err, planner.ErrConflict):
-			acted.Spared[SparedMoved]++
-		case err != nil:
-			return fmt.Errorf("write %d: %w", id, err)
-		default:
+		case err == nil:
 			acted.Changed = append(acted.Changed, id)
+		case !errors.Is(err, planner.ErrConflict):
+			return fmt.Errorf("write %d: %w", id, err)
 		}
 	}
 	return tx.q.WritesNote(ctx, dbgen.WritesNoteParams{Ids: acted.Changed, Note: note})

@@ -1,6 +1,8 @@
 package db_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 
 	"furrow/db"
@@ -48,5 +50,43 @@ func TestResolveWrites(t *testing.T) {
 	}
 	if acted := resolve(); len(acted.Changed) != 0 {
 		t.Errorf("again: %+v", acted)
+	}
+}
+
+// TestActOnWritesMoved: what goes on between the look and the act is told like
+// what had gone on before.
+func TestActOnWritesMoved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	for i := range 3 {
+		f.plan(t, f.cell(i, 0), 60, "")
+	}
+	f.push(t, nil)
+	ids := column[int64](t, f.pool, "select id from writes order by id")
+	if _, err := f.pool.Exec(ctx, "update writes set state = 'done' where id = $1", ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	sending, err := f.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sending.Exec(ctx, "update writes set state = 'sending' where id = $1", ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	var acted db.Acted
+	cancelled := make(chan error, 1)
+	go func() {
+		cancelled <- f.store.InTx(ctx, func(tx *db.Tx) (err error) {
+			acted, err = tx.ActOnWrites(ctx, db.ActCancel, ids, "")
+			return err
+		})
+	}()
+	f.blocked(t, 1)
+	if err := errors.Join(sending.Commit(ctx), <-cancelled); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(acted.Changed, ids[2:]) || acted.Spared[db.SparedMoved] != 2 {
+		t.Errorf("acted %+v on %v", acted, ids)
 	}
 }
