@@ -150,15 +150,13 @@ func (tx *Tx) makeRecoveryCodes(ctx context.Context, userID int64) ([]ledger.Sec
 	if err := tx.q.RecoveryCodesRemove(ctx, userID); err != nil {
 		return nil, err
 	}
-	codes := make([]ledger.Secret, recoveryCodes)
+	codes, hashes := make([]ledger.Secret, recoveryCodes), make([][]byte, recoveryCodes)
 	for i := range codes {
 		text := strings.ToLower(rand.Text()) // of which 16 letters and digits are 80 bits
 		codes[i] = ledger.Secret(strings.Join([]string{text[:4], text[4:8], text[8:12], text[12:16]}, "-"))
-		if err := tx.q.RecoveryCodeAdd(ctx, dbgen.RecoveryCodeAddParams{UserID: userID, CodeHash: hashRecoveryCode(codes[i])}); err != nil {
-			return nil, err
-		}
+		hashes[i] = hashRecoveryCode(codes[i])
 	}
-	return codes, nil
+	return codes, tx.q.RecoveryCodesAdd(ctx, dbgen.RecoveryCodesAddParams{UserID: userID, CodeHashes: hashes})
 }
 
 // hashRecoveryCode needs no salt and no slow hash: the code is 80 random bits.

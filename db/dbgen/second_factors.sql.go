@@ -9,20 +9,6 @@ import (
 	"context"
 )
 
-const RecoveryCodeAdd = `-- name: RecoveryCodeAdd :exec
-insert into recovery_codes (user_id, code_hash) values ($1, $2)
-`
-
-type RecoveryCodeAddParams struct {
-	UserID   int64
-	CodeHash []byte
-}
-
-func (q *Queries) RecoveryCodeAdd(ctx context.Context, arg RecoveryCodeAddParams) error {
-	_, err := q.db.Exec(ctx, RecoveryCodeAdd, arg.UserID, arg.CodeHash)
-	return err
-}
-
 const RecoveryCodeTake = `-- name: RecoveryCodeTake :execrows
 update recovery_codes set used_at = now() where user_id = $1 and code_hash = $2 and used_at is null
 `
@@ -38,6 +24,20 @@ func (q *Queries) RecoveryCodeTake(ctx context.Context, arg RecoveryCodeTakePara
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const RecoveryCodesAdd = `-- name: RecoveryCodesAdd :exec
+insert into recovery_codes (user_id, code_hash) select $1, unnest($2::bytea[])
+`
+
+type RecoveryCodesAddParams struct {
+	UserID     int64
+	CodeHashes [][]byte
+}
+
+func (q *Queries) RecoveryCodesAdd(ctx context.Context, arg RecoveryCodesAddParams) error {
+	_, err := q.db.Exec(ctx, RecoveryCodesAdd, arg.UserID, arg.CodeHashes)
+	return err
 }
 
 const RecoveryCodesLeft = `-- name: RecoveryCodesLeft :one

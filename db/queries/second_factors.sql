@@ -20,8 +20,8 @@ delete from second_factors where user_id = @user_id;
 -- name: RecoveryCodesRemove :exec
 delete from recovery_codes where user_id = @user_id;
 
--- name: RecoveryCodeAdd :exec
-insert into recovery_codes (user_id, code_hash) values (@user_id, @code_hash);
+-- name: RecoveryCodesAdd :exec
+insert into recovery_codes (user_id, code_hash) select @user_id, unnest(@code_hashes::bytea[]);
 
 -- name: RecoveryCodeTake :execrows
 update recovery_codes set used_at = now() where user_id = @user_id and code_hash = @code_hash and used_at is null;
