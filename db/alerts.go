@@ -120,18 +120,15 @@ func (tx *Tx) processes(ctx context.Context) ([]notice.Process, error) {
 
 // keepCauses brings the alerts to what is found.
 func (tx *Tx) keepCauses(ctx context.Context, causes []notice.Cause, now time.Time, away time.Duration) ([]notice.Alert, error) {
-	found := make([]string, 0, len(causes))
-	for _, c := range causes {
-		found = append(found, c.Key)
-		err := tx.q.AlertFound(ctx, dbgen.AlertFoundParams{
-			Key: c.Key, Severity: string(c.Severity), UserID: nonzero(c.UserID), Sentence: c.Sentence, Advice: c.Advice, Path: c.Path, At: now,
-		})
-		if err == nil {
-			err = tx.q.AlertOpen(ctx, dbgen.AlertOpenParams{At: now, Key: c.Key, Grace: c.Grace})
-		}
-		if err != nil {
-			return nil, fmt.Errorf("store cause %s: %w", c.Key, err)
-		}
+	found := make([]string, len(causes))
+	var batch pgx.Batch
+	for i, c := range causes {
+		found[i] = c.Key
+		batch.Queue(dbgen.AlertFound, c.Key, c.Severity, nonzero(c.UserID), c.Sentence, c.Advice, c.Path, now)
+		batch.Queue(dbgen.AlertOpen, now, c.Key, c.Grace)
+	}
+	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("store the causes of alerts: %w", err)
 	}
 	err := tx.q.AlertsForget(ctx, dbgen.AlertsForgetParams{At: now, Away: away, Found: found})
 	if err == nil {
