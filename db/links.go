@@ -131,7 +131,7 @@ func (s *Store) Join(ctx context.Context, token ledger.Secret, passwordHash stri
 		if err != nil {
 			return err
 		}
-		return tx.Audit(ctx, id, "account.join", fmt.Sprintf("user %d", id), map[string]any{"role": link.Role})
+		return tx.Audit(ctx, id, "account.join", userSubject(id), map[string]any{"role": link.Role})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("join: %w", err)
@@ -208,7 +208,7 @@ func (tx *Tx) ResetLink(ctx context.Context, actorID int64, email string) (ledge
 	token := newLinkToken()
 	userID, err := tx.q.ResetSave(ctx, dbgen.ResetSaveParams{Email: NormalEmail(email), TokenHash: hashOf(token), Term: ResetTerm})
 	if err == nil {
-		err = tx.Audit(ctx, actorID, "account.reset_link", fmt.Sprintf("user %d", userID), map[string]any{})
+		err = tx.Audit(ctx, actorID, "account.reset_link", userSubject(userID), map[string]any{})
 	}
 	if err != nil {
 		return "", fmt.Errorf("make a link to reset a password: %w", notFound(err))
@@ -225,16 +225,7 @@ func (s *Store) UseReset(ctx context.Context, token ledger.Secret, passwordHash 
 		if err != nil {
 			return notFound(err)
 		}
-		if _, err := tx.q.UserSetPassword(ctx, dbgen.UserSetPasswordParams{ID: link.UserID, PasswordHash: passwordHash}); err != nil {
-			return err
-		}
-		if err := tx.q.ThrottleForget(ctx, accountSubject(link.Email)); err != nil {
-			return err
-		}
-		if err := tx.q.SessionsDeleteOfUser(ctx, link.UserID); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, link.UserID, "account.reset", fmt.Sprintf("user %d", link.UserID), map[string]any{})
+		return tx.resetPassword(ctx, link.UserID, link.UserID, link.Email, passwordHash, "account.reset")
 	})
 	if err != nil {
 		return fmt.Errorf("use a link to reset a password: %w", err)

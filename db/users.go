@@ -161,22 +161,38 @@ func (s *Store) SetRole(ctx context.Context, email string, role Role) error {
 // if nobody has the address.
 func (s *Store) ResetPassword(ctx context.Context, email, passwordHash string) error {
 	err := s.InTx(ctx, func(tx *Tx) error {
-		id, err := tx.q.UserSetPasswordByEmail(ctx, dbgen.UserSetPasswordByEmailParams{Email: NormalEmail(email), PasswordHash: passwordHash})
+		login, err := tx.q.UserLoginByEmail(ctx, NormalEmail(email))
 		if err != nil {
 			return notFound(err)
 		}
-		if err := tx.q.ThrottleForget(ctx, accountSubject(email)); err != nil {
-			return err
-		}
-		if err := tx.q.SessionsDeleteOfUser(ctx, id); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, 0, "password.reset", userSubject(id), map[string]any{})
+		return tx.resetPassword(ctx, 0, login.ID, email, passwordHash, "password.reset")
 	})
 	if err != nil {
 		return fmt.Errorf("reset password: %w", err)
 	}
 	return nil
+}
+
+func (tx *Tx) resetPassword(ctx context.Context, actorID, userID int64, email, passwordHash, action string) error {
+	if err := tx.q.ThrottleForget(ctx, accountSubject(email)); err != nil {
+		return err
+	}
+	return tx.setPassword(ctx, actorID, userID, passwordHash, action)
+}
+
+// setPassword sets a user's password, ends all their sessions and audits it.
+func (tx *Tx) setPassword(ctx context.Context, actorID, userID int64, passwordHash, action string) error {
+	n, err := tx.q.UserSetPassword(ctx, dbgen.UserSetPasswordParams{ID: userID, PasswordHash: passwordHash})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return planner.ErrNotFound
+	}
+	if err := tx.q.SessionsDeleteOfUser(ctx, userID); err != nil {
+		return err
+	}
+	return tx.Audit(ctx, actorID, action, userSubject(userID), map[string]any{})
 }
 
 // User returns a user; [planner.ErrNotFound] if there is none of that id.
@@ -317,19 +333,7 @@ func (s *Store) SetPreferences(ctx context.Context, userID int64, p Preferences)
 // ChangePassword sets the user's password and, in the same transaction, ends
 // all their sessions. The caller renews the session it answers in.
 func (s *Store) ChangePassword(ctx context.Context, userID int64, passwordHash string) error {
-	err := s.InTx(ctx, func(tx *Tx) error {
-		n, err := tx.q.UserSetPassword(ctx, dbgen.UserSetPasswordParams{ID: userID, PasswordHash: passwordHash})
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return planner.ErrNotFound
-		}
-		if err := tx.q.SessionsDeleteOfUser(ctx, userID); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, userID, "password.change", userSubject(userID), map[string]any{})
-	})
+	err := s.InTx(ctx, func(tx *Tx) error { return tx.setPassword(ctx, userID, userID, passwordHash, "password.change") })
 	if err != nil {
 		return fmt.Errorf("change password of user %d: %w", userID, err)
 	}

@@ -275,22 +275,6 @@ func (q *Queries) UserSetPassword(ctx context.Context, arg UserSetPasswordParams
 	return result.RowsAffected(), nil
 }
 
-const UserSetPasswordByEmail = `-- name: UserSetPasswordByEmail :one
-update users set password_hash = $1 where email = lower($2) returning id
-`
-
-type UserSetPasswordByEmailParams struct {
-	PasswordHash string
-	Email        string
-}
-
-func (q *Queries) UserSetPasswordByEmail(ctx context.Context, arg UserSetPasswordByEmailParams) (int64, error) {
-	row := q.db.QueryRow(ctx, UserSetPasswordByEmail, arg.PasswordHash, arg.Email)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
-}
-
 const UserSetPreferences = `-- name: UserSetPreferences :execrows
 update users set week_start = $1, time_zone = $2, duration_format = $3, letter_keys = $4
 where id = $5

@@ -71,9 +71,6 @@ update users set password_hash = @password_hash where id = @id;
 -- name: UserRehash :exec
 update users set password_hash = @new_hash where id = @id and password_hash = @old_hash;
 
--- name: UserSetPasswordByEmail :one
-update users set password_hash = @password_hash where email = lower(sqlc.arg(email)) returning id;
-
 -- name: UserSetRole :one
 update users set role = @role where email = lower(sqlc.arg(email)) returning id;
 
