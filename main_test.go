@@ -108,11 +108,7 @@ func storeCredentials(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	sealer, err := db.NewSealer(dbtest.SecretKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := db.NewStore(pool, sealer)
+	store := dbtest.StoreOver(t, pool)
 	id, err := store.CreateFirstUser(t.Context(), "ida@example.com", "hash")
 	if err != nil {
 		t.Fatal(err)

@@ -30,13 +30,6 @@ func newGuard(t *testing.T) *guard {
 	return g
 }
 
-func (g *guard) exec(t *testing.T, statement string, args ...any) {
-	t.Helper()
-	if _, err := g.pool.Exec(t.Context(), statement, args...); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func (g *guard) report(t *testing.T, role string, found notice.Finding) {
 	t.Helper()
 	if err := g.store.Report(t.Context(), "process of "+role, "host", role, found); err != nil {

@@ -159,9 +159,7 @@ func lived(t *testing.T) *fixture {
 		"insert into alerts (key, severity, sentence, advice, path) values ('disk', 'alert', 'It is full.', 'Make room.', '/admin')",
 		"insert into process_reports (process, host, role, facts) values ('one', 'host', 'all', '{}')",
 	} {
-		if _, err := f.pool.Exec(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
+		f.exec(t, statement)
 	}
 	return f
 }
@@ -197,12 +195,8 @@ func TestBackup(t *testing.T) {
 	if needed, err := db.MigrationNeeded(t.Context(), restored); err != nil || needed {
 		t.Errorf("a migration is needed: %t, %v", needed, err)
 	}
-	sealer, err := db.NewSealer(dbtest.SecretKey())
-	if err != nil {
-		t.Fatal(err)
-	}
 	g := *f
-	g.pool, g.store = restored, db.NewStore(restored, sealer)
+	g.pool, g.store = restored, dbtest.StoreOver(t, restored)
 	if _, ok := g.take(t, 1); ok || !g.held(t) {
 		t.Error("what was restored may be sent")
 	}

@@ -49,18 +49,14 @@ func TestWeekEntries(t *testing.T) {
 	want("sent", 1, 1, 0)
 	f.copyOf(t, 70, 69)
 	want("and once more", 1, 1, 1, ledger.CheckDouble)
-	if _, err := f.pool.Exec(t.Context(), "update time_entries set spent_date = spent_date + 30 where harvest_id = 69"); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update time_entries set spent_date = spent_date + 30 where harvest_id = 69")
 	want("and once more, in another month", 1, 1, 1, ledger.CheckDouble)
 	f.gone(t, 69)
 
 	// Moved onto another entry of ours, and taken: it is let go, and known for what it is.
 	f.ours(t, f.cell(1, 1), 71)
-	if _, err := f.pool.Exec(t.Context(), "update time_entries set project_id = $1, task_id = $2, spent_date = $3 where harvest_id = 70",
-		f.cell(1, 1).ProjectID, f.cell(1, 1).TaskID, f.cell(1, 1).Date); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update time_entries set project_id = $1, task_id = $2, spent_date = $3 where harvest_id = 70",
+		f.cell(1, 1).ProjectID, f.cell(1, 1).TaskID, f.cell(1, 1).Date)
 	want("moved", 2, 2, 0, ledger.CheckMoved)
 	if err := f.takeTheirs(t, f.cell(0, 0)); err != nil {
 		t.Fatal(err)
@@ -73,9 +69,7 @@ func TestWeekEntries(t *testing.T) {
 	f.push(t, func(l ledger.Line) bool { return l.Reason == ledger.LineGone })
 	f.sent(t, 72)
 	want("sent again", 1, 1, 0)
-	if _, err := f.pool.Exec(t.Context(), "update time_entries set deleted_at = null where harvest_id = 71"); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update time_entries set deleted_at = null where harvest_id = 71")
 	want("and the first one is back", 1, 1, 0, ledger.CheckUnknown)
 
 	// A double that is being removed says so.

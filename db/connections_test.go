@@ -66,9 +66,7 @@ func TestCredentialsAreSealed(t *testing.T) {
 		"cut":     "update harvest_connections set credentials = substr(credentials, 1, 5) where id = $1",
 		"emptied": "update harvest_connections set credentials = '' where id = $1",
 	} {
-		if _, err := f.pool.Exec(ctx, statement, theirs); err != nil {
-			t.Fatal(err)
-		}
+		f.exec(t, statement, theirs)
 		if got, err := f.store.Credentials(ctx, theirs); !errors.Is(err, db.ErrWrongKey) {
 			t.Errorf("%s: %+v, %v", what, got, err)
 		}

@@ -59,9 +59,7 @@ func TestExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.pool.Exec(t.Context(), "update write_actions set actor_id = $1", f.userID); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update write_actions set actor_id = $1", f.userID)
 	files := f.export(t, f.userID)
 	for name, content := range files {
 		if strings.Contains(content, "bob@example.com") || strings.Contains(content, "Client 3") {

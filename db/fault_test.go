@@ -23,11 +23,7 @@ func (f *fixture) over(t *testing.T, pool *pgxpool.Pool, err error) *db.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	sealer, err := db.NewSealer(dbtest.SecretKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return db.NewStore(pool, sealer)
+	return dbtest.StoreOver(t, pool)
 }
 
 func (f *fixture) url() string { return f.pool.Config().ConnString() }

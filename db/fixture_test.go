@@ -81,6 +81,16 @@ func (f *fixture) user(t *testing.T, email string, harvestID int64) (userID, con
 	return userID, connectionID
 }
 
+// connectOthers makes n more connected users.
+func (f *fixture) connectOthers(t *testing.T, n int) {
+	t.Helper()
+	f.exec(t, "insert into users (email, password_hash) select n || '@example.org', 'h' from generate_series(1, $1) n", n)
+	f.exec(t, `insert into harvest_connections (user_id, state, credentials, harvest_account_id, harvest_user_id, company_name, harvest_user_name, base_uri,
+		week_start, time_zone, clock, duration_format, weekly_capacity, timestamp_timers, company_visible)
+		select u.id, 'ok', 'sealed', 1, u.id, '', '', '', 1, 'UTC', '24h', 'decimal', 2100, false, true
+		from users u where u.id not in (select user_id from harvest_connections)`)
+}
+
 // in runs fn in a transaction that must succeed.
 func (f *fixture) in(t *testing.T, fn func(tx *db.Tx) error) {
 	t.Helper()
@@ -146,6 +156,13 @@ func (f *fixture) int(t *testing.T, query string, args ...any) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+func (f *fixture) exec(t *testing.T, statement string, args ...any) {
+	t.Helper()
+	if _, err := f.pool.Exec(t.Context(), statement, args...); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
 }
 
 // waitFor waits until cond holds.

@@ -174,9 +174,7 @@ func (f *fixture) forget(t *testing.T, all bool) {
 		statements = append(statements, "delete from pushed_entries")
 	}
 	for _, statement := range statements {
-		if _, err := f.pool.Exec(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
+		f.exec(t, statement)
 	}
 }
 
@@ -250,9 +248,7 @@ func TestRelink(t *testing.T) {
 		}, {
 			name: "forgotten, and the cell has one in Harvest", all: true, before: func(t *testing.T, f *fixture) {
 				again(90, "sent")(t, f)
-				if _, err := f.pool.Exec(t.Context(), "update harvest_connections set held_since = null"); err != nil {
-					t.Fatal(err)
-				}
+				f.exec(t, "update harvest_connections set held_since = null")
 				f.sent(t, 777)
 				f.hold(t)
 			},

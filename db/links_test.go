@@ -86,9 +86,7 @@ func TestInvitations(t *testing.T) {
 	if _, err := f.store.Join(ctx, taken, "hash"); !errors.Is(err, planner.ErrConflict) {
 		t.Errorf("an account that was made meanwhile: %v", err)
 	}
-	if _, err := f.pool.Exec(ctx, "update account_links set expires_at = now() - interval '1 second' where email = 'late@example.com'"); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update account_links set expires_at = now() - interval '1 second' where email = 'late@example.com'")
 	id := int64(f.int(t, "select id from account_links where email = 'back@example.com'"))
 	if err := f.store.RevokeInvitation(ctx, f.userID, id); err != nil {
 		t.Fatal(err)
@@ -119,9 +117,7 @@ func TestReset(t *testing.T) {
 	f := newFixture(t)
 	ctx := t.Context()
 	commit(t, f.store.Sessions(), "of ida", map[string]any{db.SessionUserID: f.userID})
-	if _, err := f.pool.Exec(ctx, "insert into second_factors (user_id, sealed, confirmed_at) values ($1, 'sealed', now())", f.userID); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "insert into second_factors (user_id, sealed, confirmed_at) values ($1, 'sealed', now())", f.userID)
 	old := f.resetLink(t, "ida@example.com")
 	token := f.resetLink(t, "IDA@example.com")
 	if _, err := f.store.Join(ctx, token, "hash"); !errors.Is(err, planner.ErrNotFound) {
@@ -146,9 +142,7 @@ func TestReset(t *testing.T) {
 		t.Error("the second factor is gone")
 	}
 	late := f.resetLink(t, "ida@example.com")
-	if _, err := f.pool.Exec(ctx, "update account_links set expires_at = now() - interval '1 second'"); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update account_links set expires_at = now() - interval '1 second'")
 	if err := f.store.UseReset(ctx, late, "stolen"); !errors.Is(err, planner.ErrNotFound) {
 		t.Errorf("too late: %v", err)
 	}

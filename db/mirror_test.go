@@ -356,14 +356,8 @@ func TestOldPulls(t *testing.T) {
 			t.Errorf("%v %s", err, diff)
 		}
 	}
-	age := func(statement string) {
-		t.Helper()
-		if _, err := f.pool.Exec(ctx, statement); err != nil {
-			t.Fatal(err)
-		}
-	}
 	old() // just connected
-	age("update harvest_connections set connected_at = now() - interval '1 hour'")
+	f.exec(t, "update harvest_connections set connected_at = now() - interval '1 hour'")
 	old(f.userID)
 	id, _ := f.run(t)
 	old()
@@ -371,7 +365,7 @@ func TestOldPulls(t *testing.T) {
 		t.Fatal(err)
 	}
 	old() // tried a moment ago
-	age("update sync_runs set created_at = now() - interval '1 hour'")
+	f.exec(t, "update sync_runs set created_at = now() - interval '1 hour'")
 	old(f.userID)
 	if err := f.store.RevokeConnection(ctx, f.connectionID); err != nil {
 		t.Fatal(err)

@@ -26,12 +26,8 @@ func TestOperatorsPlans(t *testing.T) {
 	}
 	f := newFixture(t)
 	ctx := t.Context()
+	f.connectOthers(t, 99)
 	for _, statement := range []string{
-		`insert into users (email, password_hash) select n || '@example.org', 'h' from generate_series(1, 99) n`,
-		`insert into harvest_connections (user_id, state, credentials, harvest_account_id, harvest_user_id, company_name, harvest_user_name, base_uri,
-		     week_start, time_zone, clock, duration_format, weekly_capacity, timestamp_timers, company_visible)
-		 select u.id, 'ok', 'sealed', 1, u.id, '', '', '', 1, 'UTC', '24h', 'decimal', 2100, false, true
-		 from users u where u.id not in (select user_id from harvest_connections)`,
 		`insert into pushed_entries (user_id, connection_id, project_id, task_id, spent_date, planned_minutes, planned_note, hours, notes, kind)
 		 select c.user_id, c.id, a.project_id, a.task_id, '2026-01-01', 60, '', 100, '', 'timer'
 		 from harvest_connections c, (select project_id, task_id from assignments limit 1) a, generate_series(1, 10)`,
@@ -48,13 +44,9 @@ func TestOperatorsPlans(t *testing.T) {
 		`insert into samples (at, attempts) select date_bin('5 min', now(), 'epoch') - n * interval '5 min', n from generate_series(0, 2000) n`,
 		`analyze`,
 	} {
-		if _, err := f.pool.Exec(ctx, statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
+		f.exec(t, statement)
 	}
-	if _, err := f.pool.Exec(ctx, "vacuum analyze writes, write_attempts, audit_events"); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "vacuum analyze writes, write_attempts, audit_events")
 	asked := &statements{}
 	store, _ := f.traced(t, asked)
 	audit := func(filter db.AuditFilter) func() error {

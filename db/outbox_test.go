@@ -123,9 +123,7 @@ func (f *fixture) sent(t *testing.T, id int64) ledger.Write {
 
 func (f *fixture) expire(t *testing.T) {
 	t.Helper()
-	if _, err := f.pool.Exec(t.Context(), "update harvest_connections set lease_until = now() - interval '1 second'"); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update harvest_connections set lease_until = now() - interval '1 second'")
 }
 
 func (f *fixture) write(t *testing.T, id int64) db.WriteRecord {

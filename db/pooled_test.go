@@ -31,11 +31,7 @@ func TestPooled(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	sealer, err := db.NewSealer(dbtest.SecretKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.store = db.NewStore(pool, sealer)
+	f.store = dbtest.StoreOver(t, pool)
 	const limits = "select current_setting('lock_timeout') || ' ' || current_setting('idle_in_transaction_session_timeout')"
 	var before, within, after string
 	if err := pool.QueryRow(t.Context(), limits).Scan(&before); err != nil {

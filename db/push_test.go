@@ -222,9 +222,7 @@ func TestRetryAndDrop(t *testing.T) {
 	}
 	put := func(state ledger.State) {
 		t.Helper()
-		if _, err := f.pool.Exec(ctx, "update writes set state = $1, failures = 3, not_before = now() + interval '1 hour' where id = $2", string(state), id); err != nil {
-			t.Fatal(err)
-		}
+		f.exec(t, "update writes set state = $1, failures = 3, not_before = now() + interval '1 hour' where id = $2", string(state), id)
 	}
 	for _, tt := range []struct {
 		state       ledger.State

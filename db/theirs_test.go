@@ -48,9 +48,7 @@ func (f *fixture) seen(t *testing.T, entries ...ledger.RemoteEntry) {
 
 func (f *fixture) gone(t *testing.T, id int64) {
 	t.Helper()
-	if _, err := f.pool.Exec(t.Context(), "update time_entries set deleted_at = now() where harvest_id = $1", id); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update time_entries set deleted_at = now() where harvest_id = $1", id)
 }
 
 // choose runs a choice about a cell, in the week as it stands.

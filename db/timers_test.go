@@ -176,9 +176,7 @@ func TestTimerGoesOn(t *testing.T) {
 			f.stop(t, cell)
 			f.answered(t, ledger.OpStop, 70, 20)
 			if tt.change != "" {
-				if _, err := f.pool.Exec(t.Context(), tt.change); err != nil {
-					t.Fatal(err)
-				}
+				f.exec(t, tt.change)
 			}
 			err := f.start(t, cell, rand.Text())
 			if tt.name == "locked" {
@@ -218,9 +216,7 @@ func TestStartRefused(t *testing.T) {
 		{ledger.StartNotConnected, cell, cell.Date, "update harvest_connections set state = 'needs_reauth'"},
 	} {
 		if tt.change != "" {
-			if _, err := f.pool.Exec(t.Context(), tt.change); err != nil {
-				t.Fatal(err)
-			}
+			f.exec(t, tt.change)
 		}
 		plan := f.weekPlan(t)
 		if got := plan.StartRefusal(tt.cell, tt.today); got != tt.want {

@@ -18,9 +18,7 @@ import (
 // trackTimes makes the account one with start and end times.
 func (f *fixture) trackTimes(t *testing.T) {
 	t.Helper()
-	if _, err := f.pool.Exec(t.Context(), "update harvest_connections set timestamp_timers = true where id = $1", f.connectionID); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update harvest_connections set timestamp_timers = true where id = $1", f.connectionID)
 }
 
 // timed is an entry of Harvest's from one time to another.
@@ -79,9 +77,7 @@ func TestSpans(t *testing.T) {
 
 	// A change of the times alone is news, and one that is deleted is not there.
 	f.store1(t, f.userID, f.timed(1, 0, "8:00", "9:30", nil), f.timed(2, 0, "", "", nil))
-	if _, err := f.pool.Exec(t.Context(), "update time_entries set deleted_at = now() where harvest_id in (3, 4, 7)"); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update time_entries set deleted_at = now() where harvest_id in (3, 4, 7)")
 	if diff := gocmp.Diff([]ledger.Span{span(1, 0, 480, 570)}, spans()); diff != "" {
 		t.Error(diff)
 	}
@@ -211,9 +207,7 @@ func TestRefusalMakesSettingsStale(t *testing.T) {
 	if err := f.mirror(f.userID).SaveAccount(t.Context(), account(1)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.pool.Exec(t.Context(), "update harvest_connections set account_asked_at = null"); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update harvest_connections set account_asked_at = null")
 	due(false)
 
 	// The entry is there, though not as it was meant, so the next push changes it.

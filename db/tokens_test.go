@@ -59,11 +59,7 @@ func withGrant(t *testing.T, left time.Duration) *grantBundle {
 			t.Fatal(err)
 		}
 		t.Cleanup(pool.Close)
-		sealer, err := db.NewSealer(dbtest.SecretKey())
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.pool, b.stores[i] = pool, db.NewStore(pool, sealer)
+		b.pool, b.stores[i] = pool, dbtest.StoreOver(t, pool)
 	}
 	b.userID, err = b.stores[0].CreateUser(t.Context(), "ida@example.com", "hash", db.RoleUser)
 	if err != nil {

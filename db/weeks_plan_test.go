@@ -36,12 +36,8 @@ func TestWeekPagePlans(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
+	f.connectOthers(t, 9)
 	for _, statement := range []string{
-		`insert into users (email, password_hash) select n || '@example.org', 'h' from generate_series(1, 9) n`,
-		`insert into harvest_connections (user_id, state, credentials, harvest_account_id, harvest_user_id, company_name, harvest_user_name, base_uri,
-		     week_start, time_zone, clock, duration_format, weekly_capacity, timestamp_timers, company_visible)
-		 select u.id, 'ok', 'sealed', 1, u.id, '', '', '', 1, 'UTC', '24h', 'decimal', 2100, false, true
-		 from users u where u.id not in (select user_id from harvest_connections)`,
 		`insert into plan_changes (user_id, mutation_id, kind, first_day, last_day)
 		 select u.id, 'mutation ' || d, 'edit', date '2027-06-01' - d, date '2027-06-01' - d from users u, generate_series(1, 1000) d`,
 		`insert into plan_events (user_id, kind, mutation_id, project_id, task_id, date, minutes_before, minutes_after, note_before, note_after)
@@ -56,9 +52,7 @@ func TestWeekPagePlans(t *testing.T) {
 		 select user_id, connection_id, id, 'create', 'furrow:' || id || ':1', '{}', 'mutation', 'done' from pushed_entries`,
 		`vacuum analyze`,
 	} {
-		if _, err := f.pool.Exec(ctx, statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
+		f.exec(t, statement)
 	}
 	asked := &batches{}
 	store, _ := f.traced(t, asked)

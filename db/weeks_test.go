@@ -427,11 +427,7 @@ func TestWeekPageIsOneRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	sealer, err := db.NewSealer(dbtest.SecretKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := db.NewStore(pool, sealer)
+	store := dbtest.StoreOver(t, pool)
 	userID, err := store.CreateUser(t.Context(), "ida@example.com", "hash", db.RoleUser)
 	if err != nil {
 		t.Fatal(err)

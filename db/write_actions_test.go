@@ -22,9 +22,7 @@ func TestResolveWrites(t *testing.T) {
 	f.push(t, nil)
 	f.plan(t, f.cell(1, 0), 60, "")
 	f.push(t, nil)
-	if _, err := f.pool.Exec(ctx, "update writes set state = 'conflict' where op = 'update'; update time_entries set hours = 50 where harvest_id = 501"); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update writes set state = 'conflict' where op = 'update'; update time_entries set hours = 50 where harvest_id = 501")
 	changed := int64(f.int(t, "select id from writes where op = 'update'"))
 	fresh := int64(f.int(t, "select id from writes where state = 'pending'"))
 	resolve := func() (acted db.Acted) {
@@ -64,9 +62,7 @@ func TestActOnWritesMoved(t *testing.T) {
 	}
 	f.push(t, nil)
 	ids := column[int64](t, f.pool, "select id from writes order by id")
-	if _, err := f.pool.Exec(ctx, "update writes set state = 'done' where id = $1", ids[0]); err != nil {
-		t.Fatal(err)
-	}
+	f.exec(t, "update writes set state = 'done' where id = $1", ids[0])
 	sending, err := f.pool.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)

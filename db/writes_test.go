@@ -49,11 +49,7 @@ func (f *fixture) traced(t *testing.T, tracer pgx.QueryTracer) (*db.Store, *pgxp
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	sealer, err := db.NewSealer(dbtest.SecretKey())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return db.NewStore(pool, sealer), pool
+	return dbtest.StoreOver(t, pool), pool
 }
 
 // The ledger of one of ten who have as many writes is read by indexes, whatever
@@ -62,12 +58,8 @@ func TestLedgerPlans(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
+	f.connectOthers(t, 9)
 	for _, statement := range []string{
-		`insert into users (email, password_hash) select n || '@example.org', 'h' from generate_series(1, 9) n`,
-		`insert into harvest_connections (user_id, state, credentials, harvest_account_id, harvest_user_id, company_name, harvest_user_name, base_uri,
-		     week_start, time_zone, clock, duration_format, weekly_capacity, timestamp_timers, company_visible)
-		 select u.id, 'ok', 'sealed', 1, u.id, '', '', '', 1, 'UTC', '24h', 'decimal', 2100, false, true
-		 from users u where u.id not in (select user_id from harvest_connections)`,
 		`insert into pushed_entries (user_id, connection_id, project_id, task_id, spent_date, planned_minutes, planned_note, hours, notes)
 		 select c.user_id, c.id, p.id, a.task_id, date '2016-01-04' + n, 60, '', 100, ''
 		 from generate_series(1, 3000) n, harvest_connections c, projects p join assignments a on a.project_id = p.id where p.id = (select min(id) from projects)`,
@@ -77,9 +69,7 @@ func TestLedgerPlans(t *testing.T) {
 		 from pushed_entries order by spent_date`,
 		`vacuum analyze writes, pushed_entries`,
 	} {
-		if _, err := f.pool.Exec(ctx, statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
+		f.exec(t, statement)
 	}
 	asked := &statements{}
 	store, pool := f.traced(t, asked)

@@ -40,11 +40,17 @@ func SecretKey() []byte { return []byte("test-key-test-key-test-key-test!") }
 func Store(tb testing.TB) (*db.Store, *pgxpool.Pool) {
 	tb.Helper()
 	pool := New(tb)
+	return StoreOver(tb, pool), pool
+}
+
+// StoreOver returns a store over a pool of the test's own.
+func StoreOver(tb testing.TB, pool *pgxpool.Pool) *db.Store {
+	tb.Helper()
 	sealer, err := db.NewSealer(SecretKey())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return db.NewStore(pool, sealer), pool
+	return db.NewStore(pool, sealer)
 }
 
 // New returns a pool over a fresh database that is dropped when the test has

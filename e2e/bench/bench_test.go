@@ -239,11 +239,7 @@ func start(tb testing.TB, o options) *program {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(p.queuePool.Close)
-	sealer, err := db.NewSealer(dbtest.SecretKey())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	p.store = db.NewStore(p.pool, sealer)
+	p.store = dbtest.StoreOver(tb, p.pool)
 	p.week = planner.WeekOf(planner.DateOf(time.Now()), time.Monday)
 	p.seed(o.rows)
 	if o.seed != "" {
