@@ -65,17 +65,22 @@ func (p *page) focused() string {
 	return eval[string](p, `(e => e.ariaLabel || e.innerText || e.getAttribute("name") || e.tagName)(document.activeElement)`)
 }
 
+// planning is somebody who has put so many rows into a week, with a tab of theirs.
+func planning(t *testing.T, n int) (ida *person, p *page, monday time.Time, rows []row) {
+	t.Helper()
+	program := startProgram(t, "--sandbox")
+	ida = newPerson(t, program)
+	ida.setUp()
+	monday, rows = farMonday(), freeRows()[:n] // in the order of the grid
+	ida.addRows(monday, rows...)
+	return ida, openTab(t, program).loggedIn(ida), monday, rows
+}
+
 // The whole keyboard map of the grid: moving, and editing.
 func TestGridKeys(t *testing.T) {
 	t.Parallel()
-	program := startProgram(t, "--sandbox")
-	ida := newPerson(t, program)
-	ida.setUp()
-	monday := farMonday()
-	rows := freeRows()[:3] // in the order of the grid
-	ida.addRows(monday, rows...)
+	ida, p, monday, rows := planning(t, 3)
 	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
-	p := openTab(t, program).loggedIn(ida)
 	p.expect("status of 422")
 	p.open(weekPath(monday))
 
@@ -206,12 +211,8 @@ func TestGridKeys(t *testing.T) {
 // What was typed is stored once, whatever happens to the answers.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
-	program := startProgram(t, "--sandbox")
-	ida := newPerson(t, program)
-	ida.setUp()
-	monday, r := farMonday(), freeRows()[0]
-	ida.addRows(monday, r)
-	p := openTab(t, program).loggedIn(ida)
+	ida, p, monday, rows := planning(t, 1)
+	r := rows[0]
 	p.expect("")
 	p.open(weekPath(monday))
 
@@ -254,12 +255,8 @@ func TestLostAnswer(t *testing.T) {
 // when they are back.
 func TestLoggedOutWhileTyping(t *testing.T) {
 	t.Parallel()
-	program := startProgram(t, "--sandbox")
-	ida := newPerson(t, program)
-	ida.setUp()
-	monday, r := farMonday(), freeRows()[0]
-	ida.addRows(monday, r)
-	p := openTab(t, program).loggedIn(ida)
+	_, p, monday, rows := planning(t, 1)
+	r := rows[0]
 	p.expect("status of 401")
 	other := p.secondTab()
 	p.open(weekPath(monday))
@@ -334,12 +331,7 @@ func TestFocusAfterMorph(t *testing.T) {
 // Who presses what goes away with its answer has the focus in the grid again.
 func TestFocusAfterPress(t *testing.T) {
 	t.Parallel()
-	program := startProgram(t, "--sandbox")
-	ida := newPerson(t, program)
-	ida.setUp()
-	monday, rows := farMonday(), freeRows()[:2]
-	ida.addRows(monday, rows...)
-	p := openTab(t, program).loggedIn(ida)
+	_, p, monday, rows := planning(t, 2)
 	p.expect("status of 422")
 	p.open(weekPath(monday))
 

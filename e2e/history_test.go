@@ -11,13 +11,9 @@ import (
 // without.
 func TestHistory(t *testing.T) {
 	t.Parallel()
-	program := startProgram(t, "--sandbox")
-	as := newPerson(t, program)
-	as.setUp()
-	monday, r := farMonday(), freeRows()[0]
+	_, p, monday, rows := planning(t, 1)
+	r := rows[0]
 	tuesday, week := monday.AddDate(0, 0, 1), weekPath(monday)
-	as.addRows(monday, r)
-	p := openTab(t, program).loggedIn(as)
 
 	p.open(week)
 	p.edit(r, monday, "1:30")

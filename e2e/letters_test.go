@@ -173,12 +173,8 @@ func TestLetters(t *testing.T) {
 // A cell with nothing in it says so, and its note can be opened.
 func TestBlankCell(t *testing.T) {
 	t.Parallel()
-	program := startProgram(t, "--sandbox")
-	ida := newPerson(t, program)
-	ida.setUp()
-	monday, r := farMonday(), freeRows()[0]
-	ida.addRows(monday, r)
-	p := openTab(t, program).loggedIn(ida)
+	_, p, monday, rows := planning(t, 1)
+	r := rows[0]
 	p.open(weekPath(monday))
 	tuesday := monday.Add(24 * time.Hour)
 

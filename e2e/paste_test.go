@@ -36,14 +36,8 @@ func (p *page) copied() []string {
 // change.
 func TestPaste(t *testing.T) {
 	t.Parallel()
-	program := startProgram(t, "--sandbox")
-	ida := newPerson(t, program)
-	ida.setUp()
-	monday := farMonday()
-	rows := freeRows()[:3] // in the order of the grid
-	ida.addRows(monday, rows...)
+	ida, p, monday, rows := planning(t, 3)
 	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
-	p := openTab(t, program).loggedIn(ida)
 	p.expect("status of 422")
 	p.open(weekPath(monday))
 	const shift, ctrl = chromedp.ModifierShift, chromedp.ModifierCtrl

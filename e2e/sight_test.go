@@ -19,12 +19,8 @@ func (p *page) columns() []float64 {
 // its button.
 func TestWeekend(t *testing.T) {
 	t.Parallel()
-	program := startProgram(t, "--sandbox")
-	ida := newPerson(t, program)
-	ida.setUp()
-	monday, r := farMonday(), freeRows()[0]
-	ida.addRows(monday, r)
-	p := openTab(t, program).loggedIn(ida)
+	ida, p, monday, rows := planning(t, 1)
+	r := rows[0]
 	folded := func(want bool) {
 		t.Helper()
 		waitFor(t, patience, fmt.Sprintf("the weekend to be folded: %t", want), func() error {
