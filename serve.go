@@ -408,10 +408,9 @@ func (c *sandboxConfig) Run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return fmt.Errorf("start the sandbox: %w", err)
 	}
-	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", c.Listen)
+	listener, err := listen(ctx, c.Listen, "--listen")
 	if err != nil {
-		return fmt.Errorf("cannot serve on %s: %w; choose another address with --listen", c.Listen, errors.Unwrap(err))
+		return err
 	}
 	server := &http.Server{Handler: stand, ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() })

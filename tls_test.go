@@ -177,7 +177,7 @@ func TestOrderAdvice(t *testing.T) {
 	}
 }
 
-// log keeps what is logged, for several goroutines.
+// keptLog keeps what is logged, for several goroutines.
 type keptLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -263,7 +261,7 @@ func TestFault58_ClockSkew(t *testing.T) {
 			work.Now = func() time.Time { return time.Now().Add(skew) }
 			work.Sweep = 2 * time.Second
 			work.Store = countedStore{work.Store, &starts}
-			said := &lines{}
+			said := &logged{}
 			pool, err := db.Open(t.Context(), b.url, 12)
 			if err != nil {
 				t.Fatal(err)
@@ -319,22 +317,4 @@ type countedStore struct {
 func (s countedStore) TakeOutbox(ctx context.Context, connectionID int64, term time.Duration, cellURL func(planner.Date) string) (ledger.LeasedOutbox, bool, error) {
 	s.asked.Add(1)
 	return s.Store.TakeOutbox(ctx, connectionID, term, cellURL)
-}
-
-// lines is a log that can be searched while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) holds(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.text.String(), text)
 }

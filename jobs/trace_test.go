@@ -15,7 +15,7 @@ import (
 	"furrow/ledger"
 )
 
-// logged keeps the lines of a log.
+// logged keeps the lines of a log, which can be searched while it is written.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -25,6 +25,12 @@ func (l *logged) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
+}
+
+func (l *logged) holds(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.text.String(), text)
 }
 
 // line returns the first line of a message that names the job, or nil.
