@@ -143,7 +143,7 @@ func TestFault52_PoolExhausted(t *testing.T) {
 	if _, ok, err := other.TakeOutbox(t.Context(), f.connectionID, time.Minute, nil); err != nil || !ok {
 		t.Errorf("the lease: %t, %v", ok, err)
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 4*time.Second { // likewise
 		t.Errorf("the lease took %s", took)
 	}
 

@@ -17,12 +17,17 @@ import (
 // Mail is a mail that somebody is to get.
 type Mail = notice.Mail
 
-// mailTerm is how long one attempt to send a mail may take. Whoever is not done
-// by then has died.
-const mailTerm = time.Minute
+// deliveryTerm is how long one attempt to send a mail or a webhook may take.
+// Whoever is not done by then has died.
+const deliveryTerm = time.Minute
 
 // maxError bounds what is kept of an error, in bytes.
 const maxError = 500
+
+// short is as much of a text as is kept of an error.
+func short(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxError)], "")
+}
 
 // AddMail stores a mail to be sent and returns its id, for the queue. Without a
 // mail server it waits for ever, so ask first whether there is one.
@@ -47,7 +52,7 @@ func (tx *Tx) AddMail(ctx context.Context, m Mail) (int64, error) {
 // been sent; ok is false if it is over, or somebody else is at it. A mail that
 // was sealed by another key is given up.
 func (s *Store) TakeMail(ctx context.Context, id int64) (letter notice.Letter, ok bool, err error) {
-	row, err := s.q.MailTake(ctx, dbgen.MailTakeParams{ID: id, Term: mailTerm})
+	row, err := s.q.MailTake(ctx, dbgen.MailTakeParams{ID: id, Term: deliveryTerm})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notice.Letter{}, false, nil
 	}
@@ -97,14 +102,10 @@ func (s *Store) LostMails(ctx context.Context) ([]int64, error) {
 
 // oneLine is a text of others, made fit to be kept and shown.
 func oneLine(text string) string {
-	text = strings.Map(func(r rune) rune {
+	return short(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if len(text) > maxError {
-		text = strings.ToValidUTF8(text[:maxError], "")
-	}
-	return text
+	}, strings.ToValidUTF8(text, "?")))
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -194,17 +193,13 @@ type Schedule struct {
 	Error    string // of the last time; empty: none
 }
 
-// mostScheduleError is how much of an error is kept, in bytes.
-const mostScheduleError = 500
-
 // RanSchedule records that what runs by itself under a name, every so often, has
 // run: when it began, and what came of it. Nothing depends on it; it is shown to
 // operators.
 func (s *Store) RanSchedule(ctx context.Context, name string, every time.Duration, started time.Time, outcome error) error {
 	params := dbgen.ScheduleRanParams{Name: name, Every: every, StartedAt: started}
 	if outcome != nil {
-		text := outcome.Error()
-		params.Error = strings.ToValidUTF8(text[:min(len(text), mostScheduleError)], "")
+		params.Error = short(outcome.Error())
 	}
 	if err := s.q.ScheduleRan(ctx, params); err != nil {
 		return fmt.Errorf("record that %s ran: %w", name, err)

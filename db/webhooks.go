@@ -14,7 +14,7 @@ import (
 
 // TakeWebhook is [Store.TakeMail] for a webhook.
 func (s *Store) TakeWebhook(ctx context.Context, id int64) (w notice.Webhook, ok bool, err error) {
-	row, err := s.q.WebhookTake(ctx, dbgen.WebhookTakeParams{ID: id, Term: mailTerm})
+	row, err := s.q.WebhookTake(ctx, dbgen.WebhookTakeParams{ID: id, Term: deliveryTerm})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notice.Webhook{}, false, nil
 	}
