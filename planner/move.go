@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"slices"
 	"unicode/utf8"
 )
@@ -42,12 +43,7 @@ func Copy(plan map[CellID]Cell, from, to CellID) ([]Edit, error) {
 // else about plan, edits and errors differs from [Move].
 func Split(plan map[CellID]Cell, from CellID, with ...CellID) ([]Edit, error) {
 	cells := append(slices.Clone(with), from)
-	slices.SortFunc(cells, func(a, b CellID) int {
-		if a.Date != b.Date {
-			return int(a.Date - b.Date)
-		}
-		return a.Compare(b)
-	})
+	slices.SortFunc(cells, func(a, b CellID) int { return cmp.Or(cmp.Compare(a.Date, b.Date), a.Compare(b)) })
 	cells = slices.Compact(cells)
 	var edits []Edit
 	whole := plan[from]
@@ -56,12 +52,12 @@ func Split(plan map[CellID]Cell, from CellID, with ...CellID) ([]Edit, error) {
 		if share == 0 {
 			part = Cell{}
 		}
-		edit, err := Edit{Cell: from, To: part}, error(nil)
+		edit := Edit{Cell: from, To: part}
 		if cells[i] != from {
-			edit, err = add(plan, cells[i], part)
-		}
-		if err != nil {
-			return nil, err
+			var err error
+			if edit, err = add(plan, cells[i], part); err != nil {
+				return nil, err
+			}
 		}
 		if edit.To != plan[edit.Cell] {
 			edits = append(edits, edit)
