@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -190,11 +191,9 @@ func shownCertificate(ctx context.Context, address, host string, d *doctor) find
 		return finding{}
 	}
 	chain := secured.ConnectionState().PeerCertificates
-	if f := judgeCertificate(chain[0], host, d.now); f.State != fine {
+	f := judgeCertificate(chain[0], host, d.now)
+	if f.State != fine || d.c.ACMECAFile != "" { // a private authority, which this machine need not know
 		return f
-	}
-	if d.c.ACMECAFile != "" { // a private authority, which this machine need not know
-		return judgeCertificate(chain[0], host, d.now)
 	}
 	others := x509.NewCertPool()
 	for _, c := range chain[1:] {
@@ -203,7 +202,7 @@ func shownCertificate(ctx context.Context, address, host string, d *doctor) find
 	if _, err := chain[0].Verify(x509.VerifyOptions{DNSName: host, Intermediates: others, CurrentTime: d.now}); err != nil {
 		return finding{State: problem, Found: oneLine(err), Do: "use a certificate that browsers trust, and send its chain along"}
 	}
-	return judgeCertificate(chain[0], host, d.now)
+	return f
 }
 
 func judgeCertificate(c *x509.Certificate, host string, now time.Time) finding {
@@ -225,14 +224,10 @@ func judgeCertificate(c *x509.Certificate, host string, now time.Time) finding {
 // the way to it is open.
 func looksAtHarvest(address func(*doctorConfig) string, standard string) func(context.Context, *doctor) finding {
 	return func(ctx context.Context, d *doctor) finding {
-		address := address(d.c)
 		if d.c.Sandbox {
 			return finding{}
 		}
-		if address == "" {
-			address = standard
-		}
-		return lookAtRemote(ctx, address)
+		return lookAtRemote(ctx, cmp.Or(address(d.c), standard))
 	}
 }
 
