@@ -32,7 +32,7 @@ type Channels struct {
 // Operators reports whether there is a way to tell the operators.
 func (c Channels) Operators() bool { return c.Webhook || c.Mail && len(c.MailTo) > 0 }
 
-// Mail is the mail to one address that tells of an alert, or of its end.
+// Message is the mail to one address that tells of an alert, or of its end.
 func (c Channels) Message(a Alert, to string) Mail {
 	page := c.Site + a.Path
 	switch {

@@ -21,7 +21,7 @@ import (
 // postgresDir holds the names and checksums of the packages that PostgreSQL comes from.
 const postgresDir = "tools/release/postgres"
 
-// packages are the machines' names in those packages.
+// packageOf is the package for a machine.
 func packageOf(arch string) string {
 	return "@embedded-postgres/linux-" + map[string]string{"amd64": "x64", "arm64": "arm64"}[arch]
 }
