@@ -157,11 +157,7 @@ func roleForm(u *db.UserSummary) views.AdminForm {
 
 // changeRole gives somebody else another role.
 func (h *adminHandler) changeRole(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	f, err := readForm(r)
+	id, f, err := idForm(r)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 // undo takes a change of the week back: the one that the form names, or the
 // latest.
 func (h *weekHandler) undo(w http.ResponseWriter, r *http.Request) error {
-	user, week, f, err := weekForm(r)
+	user, week, f, mutation, err := weekMutation(r)
 	if err != nil {
 		return err
 	}
@@ -23,10 +23,6 @@ func (h *weekHandler) undo(w http.ResponseWriter, r *http.Request) error {
 		if id, err = strconv.ParseInt(f.Get("change"), 10, 64); err != nil || id <= 0 {
 			return errMalformed
 		}
-	}
-	mutation, err := mutationID(f)
-	if err != nil {
-		return err
 	}
 	var undone db.Undone
 	err = h.store.InMutation(r.Context(), func(tx *db.Tx) (err error) {
@@ -46,11 +42,7 @@ func (h *weekHandler) undo(w http.ResponseWriter, r *http.Request) error {
 
 // redo takes the latest undo of the week back.
 func (h *weekHandler) redo(w http.ResponseWriter, r *http.Request) error {
-	user, week, f, err := weekForm(r)
-	if err != nil {
-		return err
-	}
-	mutation, err := mutationID(f)
+	user, week, _, mutation, err := weekMutation(r)
 	if err != nil {
 		return err
 	}

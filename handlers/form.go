@@ -67,6 +67,14 @@ func pathID(r *http.Request, name string) (int64, error) {
 	return id, nil
 }
 
+// idForm reads a form about the thing whose id is in the path.
+func idForm(r *http.Request) (id int64, f form, err error) {
+	if id, err = pathID(r, "id"); err == nil {
+		f, err = readForm(r)
+	}
+	return id, f, err
+}
+
 // mutationID reads the id under which a form is stored, so that it is stored
 // once however often it is sent. A form without one is taken to be sent once.
 func mutationID(f form) (string, error) {

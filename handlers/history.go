@@ -49,17 +49,13 @@ func (h *weekHandler) history(w http.ResponseWriter, r *http.Request) error {
 
 // undoFromHistory takes one change back, and shows the history again.
 func (h *weekHandler) undoFromHistory(w http.ResponseWriter, r *http.Request) error {
-	user, week, f, err := weekForm(r)
+	user, week, f, mutation, err := weekMutation(r)
 	if err != nil {
 		return err
 	}
 	id, err := strconv.ParseInt(f.Get("change"), 10, 64)
 	if err != nil || id <= 0 {
 		return errMalformed
-	}
-	mutation, err := mutationID(f)
-	if err != nil {
-		return err
 	}
 	var undone db.Undone
 	err = h.store.InMutation(r.Context(), func(tx *db.Tx) (err error) {
@@ -173,15 +169,11 @@ func (h *weekHandler) restorePage(w http.ResponseWriter, r *http.Request, status
 
 // restore makes a week what it was after a change, if that is what was shown.
 func (h *weekHandler) restore(w http.ResponseWriter, r *http.Request) error {
-	user, week, f, err := weekForm(r)
+	user, week, f, mutation, err := weekMutation(r)
 	if err != nil {
 		return err
 	}
 	id, err := pathChange(r)
-	if err != nil {
-		return err
-	}
-	mutation, err := mutationID(f)
 	if err != nil {
 		return err
 	}

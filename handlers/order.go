@@ -15,11 +15,7 @@ import (
 // orderRows puts a row elsewhere among those of its client, or a client among
 // clients; weeks remember it.
 func (h *weekHandler) orderRows(w http.ResponseWriter, r *http.Request) error {
-	user, week, f, err := weekForm(r)
-	if err != nil {
-		return err
-	}
-	mutation, err := mutationID(f)
+	user, week, f, mutation, err := weekMutation(r)
 	if err != nil {
 		return err
 	}

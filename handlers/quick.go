@@ -133,11 +133,7 @@ func askDuration(q *planner.Quick) (why string, choices []views.QuickChoice) {
 
 // quickAdd adds what a line says to the plan, if that is what was shown.
 func (h *weekHandler) quickAdd(w http.ResponseWriter, r *http.Request) error {
-	user, week, f, err := weekForm(r)
-	if err != nil {
-		return err
-	}
-	mutation, err := mutationID(f)
+	user, week, f, mutation, err := weekMutation(r)
 	if err != nil {
 		return err
 	}

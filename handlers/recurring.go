@@ -312,11 +312,7 @@ func (h *recurringHandler) rulePage(w http.ResponseWriter, r *http.Request, stat
 }
 
 func (h *recurringHandler) change(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	f, err := readForm(r)
+	id, f, err := idForm(r)
 	if err != nil {
 		return err
 	}
@@ -342,11 +338,7 @@ func (h *recurringHandler) change(w http.ResponseWriter, r *http.Request) error 
 }
 
 func (h *recurringHandler) end(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
-	if err != nil {
-		return err
-	}
-	f, err := readForm(r)
+	id, f, err := idForm(r)
 	if err != nil {
 		return err
 	}

@@ -21,11 +21,7 @@ const maxName = 100
 // addRow puts a row into a week: one that may be logged in Harvest, or one
 // that only exists here.
 func (h *weekHandler) addRow(w http.ResponseWriter, r *http.Request) error {
-	user, week, f, err := weekForm(r)
-	if err != nil {
-		return err
-	}
-	mutation, err := mutationID(f)
+	user, week, f, mutation, err := weekMutation(r)
 	if err != nil {
 		return err
 	}
@@ -204,15 +200,11 @@ func plural(n int, noun string) string {
 // removeRow takes a row out of a week: an empty one at once, one with a plan when
 // that was confirmed.
 func (h *weekHandler) removeRow(w http.ResponseWriter, r *http.Request) error {
-	user, week, f, err := weekForm(r)
+	user, week, f, mutation, err := weekMutation(r)
 	if err != nil {
 		return err
 	}
 	id, err := parseRowKey(f.Get("row"), "-")
-	if err != nil {
-		return err
-	}
-	mutation, err := mutationID(f)
 	if err != nil {
 		return err
 	}

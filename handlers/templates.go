@@ -105,13 +105,9 @@ func (h *weekHandler) keepTemplate(w http.ResponseWriter, r *http.Request) error
 
 // templateForm reads what the forms about one template come with.
 func (h *weekHandler) templateForm(r *http.Request) (id int64, week planner.Week, f form, err error) {
-	if id, err = pathID(r, "id"); err != nil {
-		return id, week, f, err
+	if id, f, err = idForm(r); err == nil {
+		week, err = h.templatesWeek(r, f.Get("week"))
 	}
-	if f, err = readForm(r); err != nil {
-		return id, week, f, err
-	}
-	week, err = h.templatesWeek(r, f.Get("week"))
 	return id, week, f, err
 }
 

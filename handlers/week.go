@@ -64,6 +64,15 @@ func weekForm(r *http.Request) (user db.User, week planner.Week, f form, err err
 	return user, week, f, err
 }
 
+// weekMutation is [weekForm] for forms that are stored once, however often they are
+// sent, with the id under which that is ([mutationID]).
+func weekMutation(r *http.Request) (user db.User, week planner.Week, f form, mutation string, err error) {
+	if user, week, f, err = weekForm(r); err == nil {
+		mutation, err = mutationID(f)
+	}
+	return user, week, f, mutation, err
+}
+
 func (h *weekHandler) show(w http.ResponseWriter, r *http.Request) error {
 	user := currentUser(r)
 	week, exact, err := pathWeek(r, user)
