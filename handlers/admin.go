@@ -1,9 +1,8 @@
 package handlers
 
 import (
-	"fmt"
+	"cmp"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,10 +117,7 @@ func (f holdForm) parse() (term time.Duration, errs planner.FieldErrors) {
 
 // fields are the form, as it was typed, with what is wrong with it.
 func (f holdForm) fields(errs planner.FieldErrors, help string) []views.AdminField {
-	terms := holdTerms()
-	for i := range terms {
-		terms[i].Selected = terms[i].Value == f.term || f.term == "" && terms[i].Value == "1h"
-	}
+	terms := choose(cmp.Or(f.term, "1h"), holdTerms())
 	return []views.AdminField{
 		{Name: "reason", Label: "Why", Value: f.reason, Help: help, Error: errs["reason"]},
 		{Name: "term", Label: "For how long", Options: terms, Error: errs["term"]},
@@ -138,21 +134,11 @@ func statusOf(errs planner.FieldErrors) int {
 
 // choices are the choices of a filter, the empty one first.
 func choices(chosen, all string, pairs ...string) []views.Option {
-	options := []views.Option{{Label: all, Selected: chosen == ""}}
+	options := []views.Option{{Label: all}}
 	for i := 0; i+1 < len(pairs); i += 2 {
-		options = append(options, views.Option{Value: pairs[i], Label: pairs[i+1], Selected: chosen == pairs[i]})
+		options = append(options, views.Option{Value: pairs[i], Label: pairs[i+1]})
 	}
-	return options
-}
-
-// searchOf is the text that is looked for, cut where it is too long.
-func searchOf(query url.Values) (string, error) {
-	text := query.Get("q")
-	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return "", fmt.Errorf("search %q: %w", text, planner.ErrNotFound) // no browser sends it, and no database takes it
-	}
-	search := []rune(strings.TrimSpace(text))
-	return string(search[:min(len(search), mostSearched)]), nil
+	return choose(chosen, options)
 }
 
 // span tells a time that has passed or is to pass: "40 s", "12 min", "3 h",

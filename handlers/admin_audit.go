@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"furrow/db"
 	"furrow/planner"
@@ -22,8 +21,8 @@ import (
 // auditFilterOf reads the filters of the address: days are the reader's own.
 func auditFilterOf(query url.Values, zone *time.Location) (f db.AuditFilter, err error) {
 	for _, text := range query {
-		if slices.ContainsFunc(text, func(t string) bool { return !utf8.ValidString(t) || strings.ContainsRune(t, 0) }) {
-			return f, fmt.Errorf("filter %q: %w", text, planner.ErrNotFound) // no browser sends it, and no database takes it
+		if slices.ContainsFunc(text, func(t string) bool { return !storable(t) }) {
+			return f, fmt.Errorf("filter %q: %w", text, planner.ErrNotFound)
 		}
 	}
 	f = db.AuditFilter{Actor: db.NormalEmail(query.Get("actor")), Action: query.Get("action"), Subject: strings.TrimSpace(query.Get("subject")), Most: pageOfWrites + 1}
@@ -288,11 +287,11 @@ func auditWords(action string) string {
 
 // auditOptions are the choices of the filter "action".
 func auditOptions(chosen string) []views.Option {
-	options := choices(chosen, "Everything")
+	var pairs []string
 	for _, a := range auditedActions() {
-		options = append(options, views.Option{Value: a.action, Label: a.words, Selected: a.action == chosen})
+		pairs = append(pairs, a.action, a.words)
 	}
-	return options
+	return choices(chosen, "Everything", pairs...)
 }
 
 // auditSubject links to what something was done to.

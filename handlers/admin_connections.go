@@ -46,13 +46,11 @@ func connectionFilterOf(query url.Values) (f db.ConnectionFilter, err error) {
 			return f, fmt.Errorf("connections in state %q: %w", state, planner.ErrNotFound)
 		}
 	}
-	if text := query.Get("after"); text != "" {
-		if f.After, err = strconv.ParseInt(text, 10, 64); err != nil || f.After <= 0 {
-			return f, fmt.Errorf("page %q: %w", text, planner.ErrNotFound)
-		}
+	if f.After, err = filterID("after", query.Get("after")); err != nil {
+		return f, err
 	}
 	f.Most = pageOfWrites + 1
-	f.Search, err = searchOf(query)
+	f.Search, err = filterText(query, "q")
 	return f, err
 }
 

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,10 +22,8 @@ import (
 func parseJobsFilter(values url.Values) (q views.JobQuery, f jobs.Filter, err error) {
 	number := func(name string) (text string, n int64) {
 		text = values.Get(name)
-		n, parseErr := strconv.ParseInt(text, 10, 64)
-		if text != "" && (parseErr != nil || n <= 0) {
-			err = fmt.Errorf("filter %s %q: %w", name, text, planner.ErrNotFound)
-		}
+		n, wrong := filterID(name, text)
+		err = cmp.Or(err, wrong)
 		return text, n
 	}
 	f = jobs.Filter{State: values.Get("state"), Kind: values.Get("kind"), Queue: values.Get("queue"), Most: pageOfWrites}

@@ -23,12 +23,10 @@ func userFilterOf(query url.Values) (f db.UserFilter, err error) {
 	if f.Connection != "" && f.Connection != db.NoConnection && connectionWord(f.Connection) == connectionWord("") {
 		return f, fmt.Errorf("users with a connection in state %q: %w", f.Connection, planner.ErrNotFound)
 	}
-	if text := query.Get("after"); text != "" {
-		if f.After, err = strconv.ParseInt(text, 10, 64); err != nil || f.After <= 0 {
-			return f, fmt.Errorf("page %q: %w", text, planner.ErrNotFound)
-		}
+	if f.After, err = filterID("after", query.Get("after")); err != nil {
+		return f, err
 	}
-	f.Search, err = searchOf(query)
+	f.Search, err = filterText(query, "q")
 	return f, err
 }
 
@@ -146,12 +144,9 @@ func roleForm(u *db.UserSummary) views.AdminForm {
 		{Value: string(db.RoleUser), Label: "User: their own work"}, {Value: string(db.RoleViewer), Label: "Viewer: sees these pages"},
 		{Value: string(db.RoleOperator), Label: "Operator: acts on writes, jobs, connections and queues"}, {Value: string(db.RoleAdmin), Label: "Admin: acts on users, too"},
 	}
-	for i := range options {
-		options[i].Selected = options[i].Value == string(u.Role)
-	}
 	return views.AdminForm{
 		ID: "role", Action: views.AdminUserPath(u.ID) + "/role", Title: "Role", Button: "Change the role",
-		Help: "They are logged out everywhere, so that the new role counts at once.", Fields: []views.AdminField{{Name: "role", Label: "May do", Options: options}},
+		Help: "They are logged out everywhere, so that the new role counts at once.", Fields: []views.AdminField{{Name: "role", Label: "May do", Options: choose(string(u.Role), options)}},
 	}
 }
 

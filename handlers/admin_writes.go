@@ -87,15 +87,23 @@ func (h *adminHandler) writesList(r *http.Request, f writesFilter) (views.AdminW
 	return list, nil
 }
 
+// adminGroups are the groups in the words of those who run the program.
+func adminGroups() []writeGroup {
+	groups := writeGroups()
+	for i := range groups {
+		if groups[i].value == views.LedgerNeedsYou {
+			groups[i].label = "Needs somebody"
+		}
+	}
+	return groups
+}
+
 // groupLinks are the choices of the filter by state, with how many match the others.
 func groupLinks(q views.WriteQuery, counts map[ledger.State]db.Bounded) []views.CountedLink {
 	q.From = ""
 	var links []views.CountedLink
-	for _, g := range writeGroups() {
+	for _, g := range adminGroups() {
 		link := views.CountedLink{Label: g.label, Current: g.value == q.State}
-		if g.value == views.LedgerNeedsYou {
-			link.Label = "Needs somebody"
-		}
 		to := q
 		to.State = g.value
 		link.URL = views.AdminWritesURL(to)
@@ -127,33 +135,28 @@ func actionLinks(f writesFilter, counts map[ledger.State]db.Bounded) []views.Cou
 // writesForm is the form of the filters.
 func writesForm(q views.WriteQuery, suggested db.WriteSuggestions) views.WritesFilter {
 	f := views.WritesFilter{Query: q, Users: suggestions(suggested.Users), Statuses: suggestions(suggested.Statuses)}
-	for _, g := range writeGroups() {
-		label := g.label
-		if g.value == views.LedgerNeedsYou {
-			label = "Needs somebody"
-		}
-		f.States = append(f.States, views.Option{Value: g.value, Label: label, Selected: g.value == q.State})
+	for _, g := range adminGroups() {
+		f.States = append(f.States, views.Option{Value: g.value, Label: g.label})
 	}
 	for _, state := range db.AllStates() {
 		if state != ledger.Uncertain { // a group of its own
-			f.States = append(f.States, views.Option{Value: string(state), Label: "Only: " + stateWords(state), Selected: string(state) == q.State})
+			f.States = append(f.States, views.Option{Value: string(state), Label: "Only: " + stateWords(state)})
 		}
 	}
-	f.Reasons = []views.Option{{Label: "Any"}}
+	choose(q.State, f.States)
 	counts := map[string]int{}
 	for _, s := range suggested.Reasons {
 		counts[s.Value] = s.N
 	}
-	for _, reason := range reasons() {
-		label := reasonWords(reason)
+	f.Reasons = optionsOf("Any", reasons(), func(reason string) string {
 		if n := counts[reason]; n > 0 {
-			label += " (" + strconv.Itoa(n) + ")"
+			return reasonWords(reason) + " (" + strconv.Itoa(n) + ")"
 		}
-		f.Reasons = append(f.Reasons, views.Option{Value: reason, Label: label, Selected: reason == q.Reason})
-	}
+		return reasonWords(reason)
+	}, q.Reason)
 	f.Ops = optionsOf("Anything", ops(), opWords, q.Op)
 	f.Ages, f.Sents = optionsOf("Any time", ages(), ageWords, q.Age), optionsOf("Any time", ages(), ageWords, q.Sent)
-	f.Sorts = []views.Option{{Label: "Newest first"}, {Value: views.OldestFirst, Label: "Oldest that is not through first", Selected: q.Sort == views.OldestFirst}}
+	f.Sorts = choices(q.Sort, "Newest first", views.OldestFirst, "Oldest that is not through first")
 	return f
 }
 
@@ -161,9 +164,9 @@ func writesForm(q views.WriteQuery, suggested db.WriteSuggestions) views.WritesF
 func optionsOf(anything string, values []string, words func(string) string, chosen string) []views.Option {
 	options := []views.Option{{Label: anything}}
 	for _, v := range values {
-		options = append(options, views.Option{Value: v, Label: words(v), Selected: v == chosen})
+		options = append(options, views.Option{Value: v, Label: words(v)})
 	}
-	return options
+	return choose(chosen, options)
 }
 
 func suggestions(list []db.Suggestion) []views.Option {

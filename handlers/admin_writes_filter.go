@@ -1,13 +1,13 @@
 package handlers
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"furrow/db"
 	"furrow/ledger"
@@ -27,20 +27,13 @@ type writesFilter struct {
 // them on. Ages are as of now. What no page of ours leads to is not found.
 func parseWritesFilter(values url.Values, now time.Time) (f writesFilter, err error) {
 	text := func(name string) string {
-		value := values.Get(name)
-		if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-			err = fmt.Errorf("filter %s %q: %w", name, value, planner.ErrNotFound)
-			return ""
-		}
-		runes := []rune(strings.TrimSpace(value))
-		return string(runes[:min(len(runes), mostSearched)])
+		value, wrong := filterText(values, name)
+		err = cmp.Or(err, wrong)
+		return value
 	}
 	number := func(name string) int64 {
-		value := text(name)
-		n, parseErr := strconv.ParseInt(value, 10, 64)
-		if value != "" && (parseErr != nil || n <= 0) {
-			err = fmt.Errorf("filter %s %q: %w", name, value, planner.ErrNotFound)
-		}
+		n, wrong := filterID(name, text(name))
+		err = cmp.Or(err, wrong)
 		return n
 	}
 	one := func(name string, of []string) string {

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"furrow/planner"
 	"furrow/views"
@@ -41,7 +40,7 @@ func readForm(r *http.Request) (form, error) {
 	}
 	for _, values := range r.PostForm {
 		for _, value := range values {
-			if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+			if !storable(value) {
 				return form{}, errMalformed
 			}
 		}

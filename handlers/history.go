@@ -27,7 +27,7 @@ func (h *weekHandler) history(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	before, err := beforeOf(r.URL.Query())
+	before, err := filterID("before", r.URL.Query().Get("before"))
 	if err != nil {
 		return err
 	}

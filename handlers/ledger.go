@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,20 +75,6 @@ func writeOptions(chosen writeGroup, counts map[ledger.State]int) []views.Option
 	return options
 }
 
-// beforeOf reads where a page of a list begins: below an id, or at the newest
-// if there is none.
-func beforeOf(query url.Values) (int64, error) {
-	text := query.Get("before")
-	if text == "" {
-		return 0, nil
-	}
-	before, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || before <= 0 {
-		return 0, fmt.Errorf("page %q: %w", text, planner.ErrNotFound)
-	}
-	return before, nil
-}
-
 // writesPage returns a page of a group's writes, newest first. older is the id
 // that the next page lies below; empty on the last page.
 func writesPage(ctx context.Context, store *db.Store, g writeGroup, f db.WriteFilter) (page []db.WriteRecord, older string, err error) {
@@ -139,7 +124,7 @@ func (h *ledgerHandler) listOf(r *http.Request) (views.LedgerList, []db.WriteCli
 	if err != nil {
 		return none, nil, err
 	}
-	before, err := beforeOf(r.URL.Query())
+	before, err := filterID("before", r.URL.Query().Get("before"))
 	if err != nil {
 		return none, nil, err
 	}

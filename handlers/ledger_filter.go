@@ -6,17 +6,11 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"furrow/db"
 	"furrow/planner"
 	"furrow/views"
 )
-
-// mostSearched is how many characters of a search are looked for. A longer one,
-// such as a pasted note, is cut, and shown as it was cut.
-const mostSearched = 200
 
 // ledgerFilter is what of one's ledger the address asks for. Zero fields do not
 // filter.
@@ -57,19 +51,11 @@ func parseLedgerFilter(query url.Values, profile planner.Profile) (f ledgerFilte
 		week := planner.WeekOf(date, profile.WeekStart)
 		f.week = &week
 	}
-	if text := query.Get("client"); text != "" {
-		f.client, err = strconv.ParseInt(text, 10, 64)
-		if err != nil || f.client <= 0 {
-			return f, fmt.Errorf("client %q: %w", text, planner.ErrNotFound)
-		}
+	if f.client, err = filterID("client", query.Get("client")); err != nil {
+		return f, err
 	}
-	text := query.Get("q")
-	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return f, fmt.Errorf("search %q: %w", text, planner.ErrNotFound) // no browser sends it, and no database takes it
-	}
-	search := []rune(strings.TrimSpace(text))
-	f.search = string(search[:min(len(search), mostSearched)])
-	return f, nil
+	f.search, err = filterText(query, "q")
+	return f, err
 }
 
 // chosen is the filter as the store takes it, but for the states.
@@ -91,10 +77,9 @@ func (f ledgerFilter) query() views.LedgerQuery {
 
 // clientOptions are the choices of the filter "client".
 func clientOptions(clients []db.WriteClient, chosen string) []views.Option {
-	options := []views.Option{{Label: "All clients", Selected: chosen == ""}}
+	options := []views.Option{{Label: "All clients"}}
 	for _, c := range clients {
-		id := strconv.FormatInt(c.ID, 10)
-		options = append(options, views.Option{Value: id, Label: c.Name, Selected: id == chosen})
+		options = append(options, views.Option{Value: strconv.FormatInt(c.ID, 10), Label: c.Name})
 	}
-	return options
+	return choose(chosen, options)
 }
