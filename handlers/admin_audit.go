@@ -2,9 +2,7 @@ package handlers
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -145,8 +143,7 @@ func detailWords(value any) string {
 	}
 }
 
-// exportAudit is all that the filters choose, newest first, as CSV. It is sent
-// while it is read; see [ledgerHandler.export].
+// exportAudit is all that the filters choose, newest first, as CSV.
 func (h *adminHandler) exportAudit(w http.ResponseWriter, r *http.Request) error {
 	user := currentUser(r)
 	f, err := auditFilterOf(r.URL.Query(), user.Profile.Location())
@@ -154,46 +151,19 @@ func (h *adminHandler) exportAudit(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	f.Most = csvBatch
-	batch, err := h.store.AuditEvents(r.Context(), f)
-	if err != nil {
-		return err
-	}
 	to := newTeller(user.Profile, h.now())
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="furrow-audit-`+user.Profile.Today(to.now).String()+`.csv"`)
-	ctx := context.WithoutCancel(r.Context())
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
-	err = out.Write([]string{"id", "at", "actor", "action", "subject", "detail"})
-	for err == nil && len(batch) > 0 {
-		for _, e := range batch {
-			row := []string{strconv.FormatInt(e.ID, 10), to.csvTime(e.At), e.Actor, e.Action, e.Subject, e.Detail}
-			for i, cell := range row {
-				row[i] = db.HarmlessCell(cell)
+	return sendCSV(h.site, w, r, csvFile[db.AuditEvent]{
+		name: "furrow-audit", header: []string{"id", "at", "actor", "action", "subject", "detail"},
+		row: func(e *db.AuditEvent) []string {
+			return []string{strconv.FormatInt(e.ID, 10), to.csvTime(e.At), e.Actor, e.Action, e.Subject, e.Detail}
+		},
+		next: func(ctx context.Context, last *db.AuditEvent) ([]db.AuditEvent, error) {
+			if last != nil {
+				f.Before = db.AuditPlace{At: last.At, ID: last.ID}
 			}
-			err = errors.Join(err, out.Write(row))
-		}
-		if err != nil || len(batch) < csvBatch {
-			break
-		}
-		f.Before = db.AuditPlace{At: batch[csvBatch-1].At, ID: batch[csvBatch-1].ID}
-		err = extendDeadline(w)
-		if err == nil {
-			batch, err = h.nextEvents(ctx, f)
-		}
-	}
-	out.Flush()
-	if err = errors.Join(err, out.Error()); err != nil {
-		h.log.WarnContext(ctx, "export broke off", "error", err.Error(), "user", user.ID)
-		panic(http.ErrAbortHandler)
-	}
-	return nil
-}
-
-func (h *adminHandler) nextEvents(ctx context.Context, f db.AuditFilter) ([]db.AuditEvent, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	return h.store.AuditEvents(ctx, f)
+			return h.store.AuditEvents(ctx, f)
+		},
+	})
 }
 
 // auditPlaceOf reads where a page of the audit begins: at the newest event if
