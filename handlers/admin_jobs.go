@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -45,10 +44,11 @@ func (h *adminHandler) jobs(w http.ResponseWriter, r *http.Request) error {
 // jobsPage shows the jobs that values choose. conflict says why nothing was done
 // to one of them, beside it.
 func (h *adminHandler) jobsPage(w http.ResponseWriter, r *http.Request, status int, values url.Values, job int64, conflict string) error {
-	list, q, err := h.jobsList(r, values)
+	list, err := h.jobsList(r, values)
 	if err != nil {
 		return err
 	}
+	q := list.Query
 	kinds, err := h.queue.Kinds(r.Context())
 	if err != nil {
 		return err
@@ -70,28 +70,28 @@ func (h *adminHandler) jobsPage(w http.ResponseWriter, r *http.Request, status i
 
 // jobsLive is the polled list.
 func (h *adminHandler) jobsLive(w http.ResponseWriter, r *http.Request) error {
-	list, _, err := h.jobsList(r, r.URL.Query())
+	list, err := h.jobsList(r, r.URL.Query())
 	if err != nil {
 		return err
 	}
 	return h.render(w, r, http.StatusOK, list.View())
 }
 
-func (h *adminHandler) jobsList(r *http.Request, values url.Values) (list views.JobsList, q views.JobQuery, err error) {
+func (h *adminHandler) jobsList(r *http.Request, values url.Values) (list views.JobsList, err error) {
 	q, f, err := parseJobsFilter(values)
 	if err != nil {
-		return list, q, err
+		return list, err
 	}
 	page, err := h.queue.Page(r.Context(), f)
 	if err != nil {
-		return list, q, err
+		return list, err
 	}
 	counts, err := h.queue.Count(r.Context(), f)
 	if err != nil {
-		return list, q, err
+		return list, err
 	}
 	list = views.JobsList{
-		Query: q, States: jobLinks(q, counts), CanAct: currentUser(r).Role.May(db.RoleOperator), Short: page.Next != 0 && len(page.Jobs) < f.Most,
+		Query: q, States: jobLinks(q, counts), CanAct: mayAct(r), Short: page.Next != 0 && len(page.Jobs) < f.Most,
 	}
 	moment, moving := h.moments(r), false
 	for i := range page.Jobs {
@@ -115,7 +115,7 @@ func (h *adminHandler) jobsList(r *http.Request, values url.Values) (list views.
 	if moving && f.Before == 0 {
 		list.Poll = views.AdminJobsLiveURL(q)
 	}
-	return list, q, nil
+	return list, nil
 }
 
 // jobLinks are the choices of the filter by state, with how many match the others.
@@ -265,11 +265,7 @@ func (h *adminHandler) previewJobs(w http.ResponseWriter, r *http.Request) error
 			page.Cannot = append(page.Cannot, views.CountLine{Count: views.Tally(left), Words: state})
 		}
 	}
-	values := q.Values()
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		page.Hidden = append(page.Hidden, views.Option{Value: name, Label: values[name]})
-	}
-	page.Hidden = append(page.Hidden, views.Option{Value: "up_to", Label: strconv.FormatInt(upTo, 10)})
+	page.Hidden = hiddenFields(q.Values(), "up_to", strconv.FormatInt(upTo, 10))
 	return h.render(w, r, http.StatusOK, page.View())
 }
 
@@ -327,7 +323,7 @@ func (h *adminHandler) flashJobs(r *http.Request, action jobs.Action, done, twin
 		h.sessions.flash(r.Context(), views.FlashNote, "There was nothing left to do for any of these.")
 		return
 	}
-	said := jobsWords(done) + " " + jobActionWords(action).past + "."
+	said := counted(done, "job is", "jobs are") + " " + jobActionWords(action).past + "."
 	if twins > 0 {
 		said += fmt.Sprintf(" %d were left alone, because another one of their kind waits or runs.", twins)
 	}
@@ -335,11 +331,4 @@ func (h *adminHandler) flashJobs(r *http.Request, action jobs.Action, done, twin
 		said += " There are more: do it again to go on."
 	}
 	h.sessions.flash(r.Context(), views.FlashGood, said)
-}
-
-func jobsWords(n int) string {
-	if n == 1 {
-		return "1 job is"
-	}
-	return strconv.Itoa(n) + " jobs are"
 }

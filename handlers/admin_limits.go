@@ -45,21 +45,20 @@ func (h *adminHandler) limitsPage(r *http.Request) (views.AdminTablePage, error)
 	for i := range gates {
 		g := &gates[i]
 		held := heldBack(g)
-		until, free := "", ""
 		if held.wait > 0 {
-			until = moment(now.Add(held.wait)).Text + ", in " + span(held.wait+time.Second)
 			page.Table.Poll = views.AdminLiveURL(views.AdminLimits, nil)
 		}
+		free, reason := "", ""
 		if g.ConnectionID != 0 {
 			free = strconv.Itoa(g.Free)
 		}
+		if g.Forced {
+			reason = g.ForcedReason
+		}
 		page.Table.Rows = append(page.Table.Rows, []views.TableCell{
-			{Text: gateName(g), URL: views.AdminGatePath(g.Scope)}, held.stand, {Text: until}, {Text: held.by, Note: g.ForcedReason},
+			{Text: gateName(g), URL: views.AdminGatePath(g.Scope)}, held.stand, {Text: heldUntil(held.wait, now, moment)}, {Text: held.by, Note: reason},
 			{Text: strconv.Itoa(g.Failures)}, {Text: free},
 		})
-		if !g.Forced {
-			page.Table.Rows[i][3].Note = ""
-		}
 	}
 	return page, nil
 }
@@ -115,7 +114,7 @@ func (h *adminHandler) gatePage(w http.ResponseWriter, r *http.Request, typed ho
 	page := views.AdminThingPage{
 		Tab: views.AdminLimits, Back: views.AdminLink{URL: views.AdminLimitsPath, Label: "Limits"}, Heading: gateName(&g), Stand: held.stand,
 		Facts: []views.AdminFact{
-			{Name: "Until", Value: views.TableCell{Text: orWords(longestOf(held.wait, now, moment), "now")}},
+			{Name: "Until", Value: views.TableCell{Text: orWords(heldUntil(held.wait, now, moment), "now")}},
 			{Name: "By whom", Value: views.TableCell{Text: orWords(held.by, "nobody")}},
 			{Name: "Failures in a row", Value: views.TableCell{Text: strconv.Itoa(g.Failures)}},
 		},
@@ -147,7 +146,8 @@ func (h *adminHandler) gateOf(r *http.Request) (db.GateStatus, error) {
 	return list[0], nil
 }
 
-func longestOf(wait time.Duration, now time.Time, moment func(time.Time) views.Moment) string {
+// heldUntil tells when a wait is over; empty if there is none.
+func heldUntil(wait time.Duration, now time.Time, moment func(time.Time) views.Moment) string {
 	if wait <= 0 {
 		return ""
 	}

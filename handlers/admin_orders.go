@@ -69,16 +69,21 @@ func (h *adminHandler) showPreview(w http.ResponseWriter, r *http.Request, statu
 	for _, spared := range preview.Cannot {
 		page.Cannot = append(page.Cannot, views.CountLine{Count: views.Tally{N: spared.N}, Words: stateWords(spared.State) + ": " + sparedWords(spared.Why)})
 	}
-	for _, field := range slices.Sorted(maps.Keys(f.query.Values())) {
-		page.Hidden = append(page.Hidden, views.Option{Value: field, Label: f.query.Values()[field]})
-	}
-	for _, hidden := range [][2]string{
-		{"action", string(action)}, {"up_to", strconv.FormatInt(preview.UpTo, 10)}, {"previewed", strconv.Itoa(page.All)},
-		{"at", now.UTC().Format(time.RFC3339Nano)}, {"mutation_id", rand.Text()},
-	} {
-		page.Hidden = append(page.Hidden, views.Option{Value: hidden[0], Label: hidden[1]})
-	}
+	page.Hidden = hiddenFields(f.query.Values(), "action", string(action), "up_to", strconv.FormatInt(preview.UpTo, 10),
+		"previewed", strconv.Itoa(page.All), "at", now.UTC().Format(time.RFC3339Nano), "mutation_id", rand.Text())
 	return h.render(w, r, status, page.View())
+}
+
+// hiddenFields are what a preview carries on: its filters, and more in pairs.
+func hiddenFields(filters map[string]string, pairs ...string) []views.Option {
+	var fields []views.Option
+	for _, name := range slices.Sorted(maps.Keys(filters)) {
+		fields = append(fields, views.Option{Value: name, Label: filters[name]})
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fields = append(fields, views.Option{Value: pairs[i], Label: pairs[i+1]})
+	}
+	return fields
 }
 
 // order stores what was previewed, to be carried out.

@@ -2,12 +2,10 @@ package handlers
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"furrow/db"
@@ -57,7 +55,8 @@ type standing struct {
 	schema      int64
 }
 
-func (h *adminHandler) standing(ctx context.Context, r *http.Request) (s standing, err error) {
+func (h *adminHandler) standing(r *http.Request) (s standing, err error) {
+	ctx := r.Context()
 	if s.oldest, s.oldestOf, err = h.store.OldestUnsent(ctx); err != nil {
 		return s, err
 	}
@@ -92,7 +91,7 @@ func (h *adminHandler) standing(ctx context.Context, r *http.Request) (s standin
 }
 
 func (h *adminHandler) overviewOf(r *http.Request) (views.AdminOverview, error) {
-	s, err := h.standing(r.Context(), r)
+	s, err := h.standing(r)
 	if err != nil {
 		return views.AdminOverview{}, err
 	}
@@ -367,13 +366,12 @@ func chartsOf(samples []db.Sample, of chartSpan, first time.Time, moment func(ti
 		}
 	}
 	whole := func(v float64) string { return strconv.Itoa(int(v)) }
-	charts := []views.Chart{
+	return []views.Chart{
 		chartOf("attempts", "Attempts "+of.each, labels, whole, series{"Attempts", attempts}),
 		chartOf("p95", "Time that 95 of 100 attempts took at most", labels, func(v float64) string { return tookWords(time.Duration(v) * time.Millisecond) }, series{"p95", p95}),
 		chartOf("errors", "What went wrong "+of.each, labels, whole, series{"Not reached", errors[0]}, series{"In doubt", errors[1]}, series{"Refused", errors[2]}, series{"Access revoked", errors[3]}),
 		chartOf("oldest", "Longest wait of a write to be sent", labels, func(v float64) string { return span(time.Duration(v) * time.Second) }, series{"Longest wait", oldest}),
 	}
-	return charts
 }
 
 // series is a row of numbers of a chart.
@@ -406,7 +404,7 @@ func chartOf(id, title string, labels []string, tell func(float64) string, rows 
 	if top > 0 {
 		c.Most = "at most " + tell(top)
 	}
-	c.Summary = strings.TrimSuffix(title, ".") + " from " + labels[0] + " to " + labels[len(labels)-1] + ": " + c.Most
+	c.Summary = title + " from " + labels[0] + " to " + labels[len(labels)-1] + ": " + c.Most
 	if top > 0 {
 		c.Summary += ", at " + labels[at]
 	}

@@ -41,9 +41,8 @@ func (h *adminHandler) liveWrite(r *http.Request) (views.AdminWriteLive, error) 
 	if err != nil {
 		return views.AdminWriteLive{}, err
 	}
-	user := currentUser(r)
-	live := newTeller(user.Profile, h.now()).adminWriteLive(&record)
-	if user.Role.May(db.RoleOperator) {
+	live := newTeller(currentUser(r).Profile, h.now()).adminWriteLive(&record)
+	if mayAct(r) {
 		live.Actions = actionForms(&record)
 	}
 	return live, nil

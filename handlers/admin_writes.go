@@ -11,11 +11,7 @@ import (
 )
 
 func (h *adminHandler) writes(w http.ResponseWriter, r *http.Request) error {
-	f, err := parseWritesFilter(r.URL.Query(), h.now())
-	if err != nil {
-		return err
-	}
-	list, err := h.writesList(r, f)
+	list, err := h.writesList(r)
 	if err != nil {
 		return err
 	}
@@ -23,25 +19,26 @@ func (h *adminHandler) writes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := views.AdminWritesPage{Chrome: h.chrome(r, "Writes", views.NavAdmin), Filter: writesForm(f.query, suggested), List: list}
+	page := views.AdminWritesPage{Chrome: h.chrome(r, "Writes", views.NavAdmin), Filter: writesForm(list.Query, suggested), List: list}
 	return h.render(w, r, http.StatusOK, page.View())
 }
 
 // writesLive is the polled list.
 func (h *adminHandler) writesLive(w http.ResponseWriter, r *http.Request) error {
-	f, err := parseWritesFilter(r.URL.Query(), h.now())
-	if err != nil {
-		return err
-	}
-	list, err := h.writesList(r, f)
+	list, err := h.writesList(r)
 	if err != nil {
 		return err
 	}
 	return h.render(w, r, http.StatusOK, list.View())
 }
 
-func (h *adminHandler) writesList(r *http.Request, f writesFilter) (views.AdminWritesList, error) {
-	user, none := currentUser(r), views.AdminWritesList{}
+// writesList is the list that the address asks for.
+func (h *adminHandler) writesList(r *http.Request) (views.AdminWritesList, error) {
+	none := views.AdminWritesList{}
+	f, err := parseWritesFilter(r.URL.Query(), h.now())
+	if err != nil {
+		return none, err
+	}
 	found, err := h.store.SearchWrites(r.Context(), f.search, f.from, f.oldest, pageOfWrites)
 	if err != nil {
 		return none, err
@@ -57,10 +54,10 @@ func (h *adminHandler) writesList(r *http.Request, f writesFilter) (views.AdminW
 		return none, err
 	}
 	list := views.AdminWritesList{
-		Query: f.query, States: groupLinks(f.query, counts), CanAct: user.Role.May(db.RoleOperator), Rows: make([]views.AdminWrite, len(found.Writes)),
+		Query: f.query, States: groupLinks(f.query, counts), CanAct: mayAct(r), Rows: make([]views.AdminWrite, len(found.Writes)),
 		Short: found.Next != 0 && len(found.Writes) < pageOfWrites,
 	}
-	to, moving := newTeller(user.Profile, h.now()), false
+	to, moving := newTeller(currentUser(r).Profile, h.now()), false
 	for i := range found.Writes {
 		list.Rows[i] = to.adminWrite(&found.Writes[i])
 		moving = moving || moves(&found.Writes[i])
