@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"furrow/db"
+	"furrow/ledger"
 	"furrow/planner"
 	"furrow/views"
 )
@@ -74,22 +75,34 @@ func (h *weekHandler) readQuick(r *http.Request, week planner.Week, line, key st
 	return q, h.readQuickDays(r, user.ID, &q)
 }
 
-// readQuickDays tells what becomes of the cells of a line.
-func (h *weekHandler) readQuickDays(r *http.Request, userID int64, q *quickLine) error {
+// ids are the cells of a line.
+func (q *quickLine) ids() []planner.CellID {
 	ids := make([]planner.CellID, len(q.Days))
 	for i, day := range q.Days {
 		ids[i] = planner.CellID{RowID: q.row.id, Date: day}
 	}
-	cells, err := h.store.Cells(r.Context(), userID, ids)
+	return ids
+}
+
+// over is what the line makes of its cells, which are as read.
+func (q *quickLine) over(cells []ledger.Cell) []planner.QuickCell {
+	have := make(map[planner.CellID]planner.Cell, len(cells))
+	for i, id := range q.ids() {
+		have[id] = cells[i].Plan()
+	}
+	return q.Cells(q.row.id, func(id planner.CellID) planner.Cell { return have[id] })
+}
+
+// readQuickDays tells what becomes of the cells of a line.
+func (h *weekHandler) readQuickDays(r *http.Request, userID int64, q *quickLine) error {
+	cells, err := h.store.Cells(r.Context(), userID, q.ids())
 	if err != nil {
 		return err
 	}
-	have := map[planner.CellID]planner.Cell{}
-	for i, c := range cells {
-		have[ids[i]] = c.Plan()
+	for _, c := range cells {
 		q.form.Version = max(q.form.Version, c.Version)
 	}
-	for _, c := range q.Cells(q.row.id, func(id planner.CellID) planner.Cell { return have[id] }) {
+	for _, c := range q.over(cells) {
 		q.form.Days = append(q.form.Days, views.QuickDay{
 			Date: c.Cell.Date, Before: c.Before.Planned, After: c.To.Planned, Problem: quickProblem(c.Err),
 		})
@@ -172,23 +185,15 @@ func (h *weekHandler) quickAdd(w http.ResponseWriter, r *http.Request) error {
 // storeQuick adds to the cells as they are now. A line that was stored before is
 // not added once more.
 func (h *weekHandler) storeQuick(r *http.Request, tx *db.Tx, userID int64, line *quickLine, mutation string, seen int64) (db.Changed, error) {
-	ids := make([]planner.CellID, len(line.Days))
-	for i, day := range line.Days {
-		ids[i] = planner.CellID{RowID: line.row.id, Date: day}
-	}
-	now, err := tx.CellsNow(r.Context(), userID, ids)
+	now, err := tx.CellsNow(r.Context(), userID, line.ids())
 	if err != nil {
 		return db.Changed{}, err
 	}
 	if id, err := tx.Stored(r.Context(), userID, mutation); err != nil || id != 0 {
 		return db.Changed{ID: id}, err
 	}
-	have := map[planner.CellID]planner.Cell{}
-	for i, c := range now {
-		have[ids[i]] = c.Plan()
-	}
 	change := db.PlanChange{Kind: planner.ChangeQuick, MutationID: mutation, Seen: seen}
-	for _, c := range line.Cells(line.row.id, func(id planner.CellID) planner.Cell { return have[id] }) {
+	for _, c := range line.over(now) {
 		if c.Err != nil {
 			return db.Changed{}, c.Err
 		}
