@@ -73,7 +73,7 @@ func (h *weekHandler) carryPage(w http.ResponseWriter, r *http.Request, week pla
 	free := c.to.Free()
 	for i := range c.transfers {
 		t := &c.transfers[i]
-		row := rowIn(&c.last, t.ID)
+		row := c.last.Row(t.ID)
 		shown := views.CarryRow{
 			Key: rowKey(t.ID), Client: row.Client, Project: row.Project, Task: row.Task, Hue: hue(row.ClientID), Amount: t.Unfinished, Ticked: t.Left() == 0,
 		}
@@ -87,15 +87,6 @@ func (h *weekHandler) carryPage(w http.ResponseWriter, r *http.Request, week pla
 		page.Rows = append(page.Rows, shown)
 	}
 	return h.render(w, r, status, page.View())
-}
-
-func rowIn(plan *ledger.WeekPlan, id planner.RowID) *ledger.Row {
-	for i := range plan.Rows {
-		if plan.Rows[i].ID == id {
-			return &plan.Rows[i]
-		}
-	}
-	return &ledger.Row{ID: id}
 }
 
 // carry stores what was ticked.

@@ -72,7 +72,7 @@ func (h *weekHandler) spreadPage(w http.ResponseWriter, r *http.Request, s *spre
 	}
 	for i := range s.transfers {
 		t := &s.transfers[i]
-		row := rowIn(&s.plan, t.ID)
+		row := s.plan.Row(t.ID)
 		shown := views.SpreadRow{
 			Key: rowKey(t.ID), Client: row.Client, Project: row.Project, Task: row.Task, Hue: hue(row.ClientID), Left: t.Unfinished, Error: errs[t.ID],
 		}
