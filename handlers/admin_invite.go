@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 
 	"furrow/db"
 	"furrow/ledger"
+	"furrow/ledger/notice"
 	"furrow/planner"
 	"furrow/views"
 )
@@ -62,16 +64,11 @@ func (h *linkHandler) invite(w http.ResponseWriter, r *http.Request) error {
 		return errMalformed
 	}
 	var token ledger.Secret
-	err = h.store.InTx(r.Context(), func(tx *db.Tx) error {
-		var err error
+	err = h.store.InTx(r.Context(), func(tx *db.Tx) (err error) {
 		if token, err = tx.Invite(r.Context(), user.ID, email, role); err != nil || !h.mail {
 			return err
 		}
-		mailID, err := tx.AddMail(r.Context(), inviteMail(h.publicURL, user.Email, email, token))
-		if err != nil {
-			return err
-		}
-		return h.queue.Mail(r.Context(), tx, mailID)
+		return h.send(r.Context(), tx, inviteMail(h.publicURL, user.Email, email, token))
 	})
 	if errors.Is(err, planner.ErrConflict) {
 		return again(http.StatusConflict, "There is an account for this address already.")
@@ -84,6 +81,15 @@ func (h *linkHandler) invite(w http.ResponseWriter, r *http.Request) error {
 	}
 	h.sessions.flash(r.Context(), views.FlashGood, email+" gets a mail with a link.")
 	return h.redirect(w, r, views.InvitePath)
+}
+
+// send has a mail sent, once the transaction is committed.
+func (h *linkHandler) send(ctx context.Context, tx *db.Tx, mail notice.Mail) error {
+	id, err := tx.AddMail(ctx, mail)
+	if err != nil {
+		return err
+	}
+	return h.queue.Mail(ctx, tx, id)
 }
 
 func (h *linkHandler) revokeInvitation(w http.ResponseWriter, r *http.Request) error {
@@ -110,16 +116,11 @@ func (h *linkHandler) resetLink(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var token ledger.Secret
-	err = h.store.InTx(r.Context(), func(tx *db.Tx) error {
-		var err error
+	err = h.store.InTx(r.Context(), func(tx *db.Tx) (err error) {
 		if token, err = tx.ResetLink(r.Context(), currentUser(r).ID, user.Email); err != nil || !h.mail {
 			return err
 		}
-		mailID, err := tx.AddMail(r.Context(), ResetMail(h.publicURL, user.Email, token))
-		if err != nil {
-			return err
-		}
-		return h.queue.Mail(r.Context(), tx, mailID)
+		return h.send(r.Context(), tx, ResetMail(h.publicURL, user.Email, token))
 	})
 	if err != nil {
 		return err

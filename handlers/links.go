@@ -30,17 +30,23 @@ func errLinkGone(err error) error {
 	return say(err, "This link does not work any more: it was used, taken back, or it is too old. Ask for a new one.")
 }
 
+// linked is whom the link of the address is for.
+func (h *linkHandler) linked(r *http.Request, purpose db.LinkPurpose) (email string, err error) {
+	email, err = h.store.LinkFor(r.Context(), purpose, ledger.Secret(r.PathValue("token")))
+	if errors.Is(err, planner.ErrNotFound) {
+		err = errLinkGone(err)
+	}
+	return email, err
+}
+
 // choosePassword shows the form behind a link.
 func (h *linkHandler) choosePassword(w http.ResponseWriter, r *http.Request, purpose db.LinkPurpose, status int, errs planner.FieldErrors) error {
 	w.Header().Set("Referrer-Policy", "no-referrer") // the address is a secret
-	token := r.PathValue("token")
-	email, err := h.store.LinkFor(r.Context(), purpose, ledger.Secret(token))
-	if errors.Is(err, planner.ErrNotFound) {
-		return errLinkGone(err)
-	}
+	email, err := h.linked(r, purpose)
 	if err != nil {
 		return err
 	}
+	token := r.PathValue("token")
 	page := views.ChoosePasswordPage{Chrome: h.chrome(r, "Choose a new password", views.NavNone), Email: email, Action: views.ResetPath(token), Fields: views.Fields{Errors: errs}}
 	if purpose == db.LinkInvite {
 		page.Chrome.Title, page.Action, page.Joins = "Join Furrow", views.JoinPath(token), true
@@ -55,10 +61,7 @@ func (h *linkHandler) chosenPassword(w http.ResponseWriter, r *http.Request, pur
 	if err != nil {
 		return "", err
 	}
-	email, err := h.store.LinkFor(r.Context(), purpose, ledger.Secret(r.PathValue("token")))
-	if errors.Is(err, planner.ErrNotFound) {
-		return "", errLinkGone(err)
-	}
+	email, err := h.linked(r, purpose)
 	if err != nil {
 		return "", err
 	}
