@@ -120,10 +120,8 @@ func undoneSentence(undone db.Undone) string {
 		return "That is undone already."
 	}
 	said := "Undone: " + changeName(undone.Kind) + "."
-	if n := len(undone.Left); n == 1 {
-		said = sentences(said, "1 cell was changed again since, and stays as it is.")
-	} else if n > 1 {
-		said = sentences(said, strconv.Itoa(n)+" cells were changed again since, and stay as they are.")
+	if n := len(undone.Left); n > 0 {
+		said = sentences(said, counted(n, "cell was changed again since, and stays as it is.", "cells were changed again since, and stay as they are."))
 	}
 	return said
 }

@@ -111,13 +111,6 @@ func (f *weekFilling) planned() (sum planner.Minutes) {
 	return sum
 }
 
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
-}
-
 // copyRequest says what is copied into a week, and how.
 type copyRequest struct {
 	week, source planner.Week

@@ -159,10 +159,10 @@ func removalOf(plan *ledger.WeekPlan, row *ledger.Row) removal {
 func (g removal) count(format planner.DurationFormat) string {
 	var parts []string
 	if g.days > 0 {
-		parts = append(parts, format.Format(g.planned)+" on "+plural(g.days, "day"))
+		parts = append(parts, format.Format(g.planned)+" on "+counted(g.days, "day", "days"))
 	}
 	if g.notes > 0 {
-		parts = append(parts, plural(g.notes, "note"))
+		parts = append(parts, counted(g.notes, "note", "notes"))
 	}
 	return strings.Join(parts, " and ")
 }
@@ -188,13 +188,6 @@ func (g removal) stays(row *ledger.Row) string {
 		there = "What is in Harvest stays there, so the row stays in this week as “not planned”."
 	}
 	return sentences(locked, there)
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
 }
 
 // removeRow takes a row out of a week: an empty one at once, one with a plan when

@@ -33,6 +33,14 @@ func sentences(parts ...string) string {
 	return strings.Join(said, " ")
 }
 
+// counted tells a number of things: "1 line is", "2 lines are".
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
 // withStatus puts an HTTP status behind a clause: "Harvest did not answer
 // (503).".
 func withStatus(clause string, status int) string {
@@ -276,14 +284,10 @@ func stoppedSentence(state ledger.State, pause ledger.Pause, held bool, moment f
 
 // changesSafe says that n changes are kept; nothing if there are none.
 func changesSafe(n int) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return ""
-	case 1:
-		return "1 change is safe here."
-	default:
-		return strconv.Itoa(n) + " changes are safe here."
 	}
+	return counted(n, "change is safe here.", "changes are safe here.")
 }
 
 // attemptWhat tells what an attempt tried.
