@@ -231,15 +231,8 @@ func (b *weekBuilder) change(typed typedCells) views.WeekChange {
 
 // cellOf reads which cell an address names.
 func cellOf(r *http.Request, week planner.Week) (id planner.CellID, day int, err error) {
-	row, err := parseRowKey(r.PathValue("row"), "-")
-	if err != nil {
-		return id, 0, err
-	}
-	day, err = strconv.Atoi(r.PathValue("day"))
-	if err != nil || day < 0 || day >= planner.DaysInWeek {
-		return id, 0, planner.ErrNotFound
-	}
-	return planner.CellID{RowID: row, Date: week.Day(day)}, day, nil
+	id, err = parseCellKey(r.PathValue("row")+"."+r.PathValue("day"), week)
+	return id, int(id.Date - week.Start), err
 }
 
 func (h *weekHandler) showCell(w http.ResponseWriter, r *http.Request) error {
@@ -296,10 +289,8 @@ func (h *weekHandler) cellPage(w http.ResponseWriter, r *http.Request, status in
 // rowOf is a row of the week, or an empty one: a row whose last cell was just
 // cleared has a history that can be put back.
 func (h *weekHandler) rowOf(r *http.Request, plan ledger.WeekPlan, id planner.RowID) (*ledger.Row, error) {
-	for i := range plan.Rows {
-		if plan.Rows[i].ID == id {
-			return &plan.Rows[i], nil
-		}
+	if row := plan.Row(id); row != nil {
+		return row, nil
 	}
 	name, err := h.store.RowName(r.Context(), currentUser(r).ID, id)
 	if err != nil {
@@ -317,7 +308,7 @@ func (h *weekHandler) cellEntries(r *http.Request, plan ledger.WeekPlan, id plan
 	for i, e := range entries {
 		shown[i] = views.CellEntry{ID: e.ID, Hours: e.Hours, Notes: e.Notes, Ours: e.Ours, Adopt: e.Free && plan.Cell(id).Adopts()}
 		if plan.Connection != nil {
-			shown[i].URL = entryURL(plan.Connection.Account.BaseURI, id.Date)
+			shown[i].URL = entryURL(plan.Connection.Account.BaseURI)
 		}
 	}
 	return shown, nil

@@ -44,7 +44,7 @@ func (to teller) due(w *db.WriteRecord) bool { return !w.NotBefore.After(to.now)
 func (to teller) write(w *db.WriteRecord) views.Write {
 	shown := views.Write{
 		ID: w.ID, Line: writeLine(*w, to.profile.DurationFormat), State: w.State, Queued: to.moment(w.CreatedAt), Finished: to.moment(w.FinishedAt),
-		EntryID: w.RemoteID, EntryURL: entryURL(w.BaseURI, w.Entry.SpentDate), Reference: w.Reference, Attempts: tries(w.Attempts),
+		EntryID: w.RemoteID, EntryURL: entryURL(w.BaseURI), Reference: w.Reference, Attempts: tries(w.Attempts),
 		CanRetry: w.State.Retryable() && w.Connection == ledger.Connected, CanDrop: droppable(w.State),
 		Starts: w.Entry.Start.Format(to.profile.Clock), Before: to.remote(w.Before, w), After: to.remote(w.After, w), History: to.history(w),
 	}
@@ -192,10 +192,10 @@ func droppable(state ledger.State) bool {
 	}
 }
 
-// entryURL is where the entries of a date are seen in Harvest; empty if the
-// account's web address is not known. Harvest documents no address of a single
-// day or entry, so it is the timesheet.
-func entryURL(baseURI string, _ planner.Date) string {
+// entryURL is where entries are seen in Harvest; empty if the account's web
+// address is not known. Harvest documents no address of a single day or entry, so
+// it is the timesheet.
+func entryURL(baseURI string) string {
 	if baseURI == "" {
 		return ""
 	}

@@ -17,7 +17,7 @@ import (
 type ownDataHandler struct {
 	*site
 	store   *db.Store
-	exports chan struct{} // a place for each that is under way: it holds a connection
+	exports turns // each holds a connection
 }
 
 // The limits of exports, which go as fast as their reader.
@@ -37,12 +37,10 @@ func (h *ownDataHandler) showExport(w http.ResponseWriter, r *http.Request) erro
 // is not taken for all.
 func (h *ownDataHandler) export(w http.ResponseWriter, r *http.Request) error {
 	user := currentUser(r)
-	select {
-	case h.exports <- struct{}{}:
-		defer func() { <-h.exports }()
-	default:
+	if !h.exports.try() {
 		return say(errBusy, "Others are taking their data out just now. Try again in a minute.")
 	}
+	defer h.exports.release()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), exportTimeout)
 	defer cancel()
 	export, err := h.store.BeginExport(ctx, user.ID)

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"crypto/rand"
-	"fmt"
 	"net/http"
 
 	"furrow/db"
@@ -17,13 +16,9 @@ const maxCommands = 14
 // that may be added, and the week of a date that is typed.
 func (h *weekHandler) palette(w http.ResponseWriter, r *http.Request) error {
 	user := currentUser(r)
-	week := h.currentWeek(user)
-	if text := r.URL.Query().Get("week"); text != "" {
-		date, err := planner.ParseDate(text)
-		if err != nil {
-			return fmt.Errorf("week of the palette: %w", planner.ErrNotFound)
-		}
-		week = planner.WeekOf(date, user.Profile.WeekStart)
+	week, err := h.namedWeek(r, r.URL.Query().Get("week"))
+	if err != nil {
+		return err
 	}
 	plan, choices, err := h.rowChoices(r, week)
 	if err != nil {

@@ -80,7 +80,7 @@ func (b *weekBuilder) pushDays(day *planner.Date, typed *pushForm) []views.PushD
 		last := len(days) - 1
 		if last < 0 || days[last].Date != date {
 			days = append(days, views.PushDay{
-				Date: date, Future: date > b.today, Locked: dayLockSentence(b.plan.DayLocks[date-b.plan.Week.Start]),
+				Date: date, Future: date > b.today, Locked: lockSentence(b.plan.DayLocks[date-b.plan.Week.Start]),
 			})
 			last++
 		}
@@ -259,10 +259,7 @@ func chooseStart(line *ledger.Line, text, clock string) (problem string) {
 }
 
 func pushedSentence(n int) string {
-	if n == 1 {
-		return "1 line is scheduled. Its cell shows when Harvest has it."
-	}
-	return strconv.Itoa(n) + " lines are scheduled. Each cell shows when Harvest has it."
+	return counted(n, "line is scheduled. Its cell shows when Harvest has it.", "lines are scheduled. Each cell shows when Harvest has it.")
 }
 
 // lineSentence says why a line is not simply ticked.
@@ -331,7 +328,7 @@ func quoted(message string) string {
 	return "; its words: “" + message + "”."
 }
 
-// lockSentence tells why an entry cannot be changed.
+// lockSentence tells why an entry cannot be changed, or why a day takes none.
 func lockSentence(reason string) string {
 	switch reason {
 	case "":
@@ -344,6 +341,3 @@ func lockSentence(reason string) string {
 		return "Locked in Harvest; its words: “" + reason + "”."
 	}
 }
-
-// dayLockSentence tells why a day takes no entries.
-func dayLockSentence(reason string) string { return lockSentence(reason) }

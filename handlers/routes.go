@@ -137,7 +137,7 @@ func (s *site) routes(deps Deps) *routes {
 	mux.Handle("POST "+views.TokensPath, s.user(s.fresh(settings.createToken)))
 	mux.Handle("POST "+views.TokensPath+"/{id}/revoke", s.user(settings.revokeToken))
 
-	own := &ownDataHandler{s, deps.Store, make(chan struct{}, mostExports)}
+	own := &ownDataHandler{s, deps.Store, newTurns(mostExports)}
 	mux.Handle("GET "+views.ExportPath, s.user(own.showExport))
 	mux.Handle("POST "+views.ExportPath, s.user(s.fresh(own.export)))
 	remove := &deleteAccountHandler{s, deps.Store, logins}

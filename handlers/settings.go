@@ -191,8 +191,7 @@ func (h *settingsHandler) createToken(w http.ResponseWriter, r *http.Request) er
 	if problem := tokenNameProblem(name); problem != "" {
 		return refuse(http.StatusUnprocessableEntity, problem)
 	}
-	var token ledger.Secret
-	token, err = h.store.CreateAPIToken(r.Context(), currentUser(r).ID, name)
+	token, err := h.store.CreateAPIToken(r.Context(), currentUser(r).ID, name)
 	if errors.Is(err, planner.ErrConflict) {
 		return refuse(http.StatusConflict, "You have as many tokens as there can be. Revoke one that is no longer used.")
 	}

@@ -13,15 +13,15 @@ import (
 
 // listTemplates shows the templates, beside the week that they may be applied to.
 func (h *weekHandler) listTemplates(w http.ResponseWriter, r *http.Request) error {
-	week, err := h.templatesWeek(r, r.URL.Query().Get("week"))
+	week, err := h.namedWeek(r, r.URL.Query().Get("week"))
 	if err != nil {
 		return err
 	}
 	return h.templatesPage(w, r, week, http.StatusOK, views.Fields{}, 0)
 }
 
-// templatesWeek is the week that a date names; this week if it names none.
-func (h *weekHandler) templatesWeek(r *http.Request, text string) (planner.Week, error) {
+// namedWeek is the week that a date names; this week if there is none.
+func (h *weekHandler) namedWeek(r *http.Request, text string) (planner.Week, error) {
 	user := currentUser(r)
 	if text == "" {
 		return h.currentWeek(user), nil
@@ -74,7 +74,7 @@ func (h *weekHandler) keepTemplate(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	week, err := h.templatesWeek(r, f.Get("week"))
+	week, err := h.namedWeek(r, f.Get("week"))
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (h *weekHandler) keepTemplate(w http.ResponseWriter, r *http.Request) error
 // templateForm reads what the forms about one template come with.
 func (h *weekHandler) templateForm(r *http.Request) (id int64, week planner.Week, f form, err error) {
 	if id, f, err = idForm(r); err == nil {
-		week, err = h.templatesWeek(r, f.Get("week"))
+		week, err = h.namedWeek(r, f.Get("week"))
 	}
 	return id, week, f, err
 }

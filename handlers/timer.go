@@ -239,7 +239,7 @@ func (s *site) timerBar(r *http.Request, user *db.User) *views.TimerBar {
 	}
 	switch {
 	case !t.Ours():
-		bar.Harvest = entryURL(t.BaseURI, t.Cell.Date)
+		bar.Harvest = entryURL(t.BaseURI)
 	case t.State() != ledger.TimerStopping:
 		bar.Stop, bar.Next = views.StopTimerPath(week, row, day), pageOf(r)
 	}

@@ -170,7 +170,7 @@ func (b *weekBuilder) grid() views.WeekGrid {
 	p := &b.plan
 	g := views.WeekGrid{Week: p.Week, Format: p.Profile.DurationFormat, Version: p.Version, Undo: b.undoBar()}
 	for i, date := range p.Week.Days() {
-		g.Days[i] = views.Day{Date: date, Today: date == b.today, Capacity: p.Capacity(date), Locked: dayLockSentence(p.DayLocks[i])}
+		g.Days[i] = views.Day{Date: date, Today: date == b.today, Capacity: p.Capacity(date), Locked: lockSentence(p.DayLocks[i])}
 		g.Days[i].OffFor, g.Days[i].Off = p.DayOff(date)
 		g.Capacity += g.Days[i].Capacity
 	}
