@@ -25,11 +25,11 @@ func (h *weekHandler) preview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b := h.builder(user, plan)
-	stored := b.grid()
+	sendable := b.sendable() // only what is stored can be sent
 	b.overlay(typed.planned)
 	page := views.WeekPreview{Grid: b.grid()}
-	for i := range page.Grid.Days {
-		page.Grid.Days[i].Sendable = stored.Days[i].Sendable // only what is stored can be sent
+	for i, n := range sendable {
+		page.Grid.Days[i].Sendable = n
 	}
 	return h.render(w, r, http.StatusOK, page.View())
 }

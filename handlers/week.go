@@ -154,6 +154,8 @@ type weekBuilder struct {
 	choosable bool
 	// typed are the inputs that were not stored, by cell.
 	typed map[planner.CellID]refusedCell
+	// print is the fingerprint, once it was asked for.
+	print string
 }
 
 func (h *weekHandler) builder(user db.User, plan ledger.WeekPlan) *weekBuilder {
@@ -175,13 +177,9 @@ func (b *weekBuilder) grid() views.WeekGrid {
 		g.Capacity += g.Days[i].Capacity
 	}
 	g.Differ = p.CountDifferences(b.today)
-	if p.Connection != nil {
-		for _, line := range p.PushLines(nil, b.today) {
-			if line.Sendable() && line.Ticked {
-				g.Days[line.Cell.Date-p.Week.Start].Sendable++
-				g.Sendable++
-			}
-		}
+	for i, n := range b.sendable() {
+		g.Days[i].Sendable = n
+		g.Sendable += n
 	}
 	rows := make([]views.Row, len(p.Rows)) // those of a client follow each other, so clients share it
 	begin := 0
@@ -209,6 +207,19 @@ func (b *weekBuilder) grid() views.WeekGrid {
 	g.Money = b.money(budgets)
 	b.markBudgets(&g, budgets)
 	return g
+}
+
+// sendable counts by day what a push would send as it is proposed.
+func (b *weekBuilder) sendable() (days [planner.DaysInWeek]int) {
+	if b.plan.Connection == nil {
+		return days
+	}
+	for _, line := range b.plan.PushLines(nil, b.today) {
+		if line.Sendable() && line.Ticked {
+			days[line.Cell.Date-b.plan.Week.Start]++
+		}
+	}
+	return days
 }
 
 func clientKey(id int64) string { return strconv.FormatInt(id, 10) }
@@ -455,6 +466,9 @@ func syncPhase(connection ledger.ConnectionState, run *ledger.RunStatus, held bo
 // differs. Progress and counts, which are the status itself, are left out. It
 // begins with choosableMark if the page lets the user choose new rows.
 func (b *weekBuilder) fingerprint() string {
+	if b.print != "" {
+		return b.print
+	}
 	hash := fnv.New64a()
 	p := &b.plan
 	fmt.Fprintln(hash, p.Version, p.DayLocks, p.Undo, p.Redo, p.Off)
@@ -482,7 +496,8 @@ func (b *weekBuilder) fingerprint() string {
 	if b.choosable {
 		mark = choosableMark
 	}
-	return mark + strconv.FormatUint(hash.Sum64(), 36)
+	b.print = mark + strconv.FormatUint(hash.Sum64(), 36)
+	return b.print
 }
 
 // choosableMark is no digit of base 36.
