@@ -180,7 +180,7 @@ func (to teller) adminWrite(w *db.WriteRecord) views.AdminWrite {
 	line.Note = ""
 	shown := views.AdminWrite{
 		ID: w.ID, Line: line, Owner: w.Email, State: w.State, StateWord: stateWords(w.State), Who: writeNeeds(w),
-		Queued: to.moment(w.CreatedAt), Finished: to.moment(w.FinishedAt), Tries: tries(w.Attempts),
+		Queued: to.moment(w.CreatedAt), Tries: tries(w.Attempts),
 		CanRetry: w.State.Retryable() && w.Connection == ledger.Connected,
 	}
 	switch {

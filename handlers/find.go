@@ -102,7 +102,7 @@ func (h *weekHandler) findRows(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	query := queryText(r, "q", maxQuery)
-	finder := views.RowFinder{Week: week, MutationID: rand.Text()}
+	finder := views.RowFinder{MutationID: rand.Text()}
 	for _, m := range planner.Rank(query, choices.named, maxFound) {
 		finder.Options = append(finder.Options, choices.option(m))
 	}

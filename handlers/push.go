@@ -88,7 +88,7 @@ func (b *weekBuilder) pushDays(day *planner.Date, typed *pushForm) []views.PushD
 		shown := views.PushLine{
 			Value: lineValue(line), Action: views.PushAction(line.Action), Ticked: line.Ticked,
 			Client: row.Client, Project: row.Project, Task: row.Task, Hue: hue(row.ClientID),
-			Planned: line.Planned, Before: line.Before, After: line.After, Note: line.Note,
+			Before: line.Before, After: line.After, Note: line.Note,
 			Money: worth(row, line.After-line.Before), Reason: sentences(lineSentence(line), startSentence(line, overlapping[line.Cell])),
 		}
 		if typed != nil {

@@ -43,7 +43,6 @@ var files embed.FS
 // file is one embedded file and its compressed forms, which are made when they
 // are first asked for. There are four files, so the memory is bounded.
 type file struct {
-	name        string
 	contentType string
 	hash        string // first hashSize bytes of its SHA-256, in hex
 	plain       []byte
@@ -66,7 +65,6 @@ var load = sync.OnceValue(func() map[string]*file {
 		plain := content(name)
 		sum := sha256.Sum256(plain)
 		all[name] = &file{
-			name:        name,
 			contentType: contentType,
 			hash:        hex.EncodeToString(sum[:hashSize]),
 			plain:       plain,

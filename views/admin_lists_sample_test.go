@@ -24,7 +24,7 @@ func adminListSamples() map[string]templ.Component {
 	}
 	rows := []views.AdminWrite{
 		{ID: 41, Line: line, Owner: "ida@example.org", State: ledger.Retry, StateWord: "waits for another try", Cause: "Harvest did not answer (503).", Who: views.ActorNobody, Next: at("14:32"), Queued: at("14:29"), Tries: 2, CanRetry: true},
-		{ID: 40, Line: line, Owner: "jon@example.org", State: ledger.Done, StateWord: "in Harvest", Queued: at("14:20"), Finished: at("14:21"), Tries: 2},
+		{ID: 40, Line: line, Owner: "jon@example.org", State: ledger.Done, StateWord: "in Harvest", Queued: at("14:20"), Tries: 2},
 		{ID: 39, Line: line, Owner: "ida@example.org", State: ledger.Pending, StateWord: "queued", Who: views.ActorNobody, Soon: true, Queued: at("14:10")},
 	}
 	list := views.AdminWritesList{

@@ -57,7 +57,7 @@ type AdminWritesList struct {
 	Poll    string
 }
 
-// newest leads to the first page.
+// first leads to the first page.
 func (l AdminWritesList) first() string {
 	q := l.Query
 	q.From = ""
@@ -102,7 +102,6 @@ type AdminWrite struct {
 	Next      Moment // next try by itself; zero: none, or in a moment
 	Soon      bool   // that is in a moment
 	Queued    Moment
-	Finished  Moment
 	Tries     int
 	CanRetry  bool
 }
@@ -145,7 +144,6 @@ type WriteAction struct {
 // ActionPreview says what an action would do to all that match, and does it.
 type ActionPreview struct {
 	Chrome    Chrome
-	Tab       AdminNav
 	Title     string
 	Sentence  string // what it does
 	Back      string

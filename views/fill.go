@@ -234,7 +234,7 @@ func SpreadURL(week planner.Week, row string) string {
 // one (POST).
 func TemplatesURL(week planner.Week) string { return withQuery(TemplatesPath, "week", week.String()) }
 
-// TemplatePath begins the addresses of one template.
+// templatePath begins the addresses of one template.
 func templatePath(id int64) string { return TemplatesPath + "/" + strconv.FormatInt(id, 10) }
 
 // RenameTemplatePath gives a template another name (POST).

@@ -32,7 +32,6 @@ type AssignmentOption struct {
 
 // RowFinder is what the row finder shows for what is typed in it.
 type RowFinder struct {
-	Week       planner.Week
 	MutationID string // of adding one of the rows
 	Options    []RowOption
 	New        string // a row to make, "client / project / task"; empty for none

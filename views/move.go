@@ -11,7 +11,6 @@ type MoveForm struct {
 	Days       [planner.DaysInWeek]MoveDay
 	Version    int64
 	MutationID string
-	Error      string
 }
 
 // MoveDay is a day of the week to split a cell over.

@@ -47,7 +47,6 @@ type PushLine struct {
 	Project string
 	Task    string
 	Hue     int
-	Planned planner.Minutes
 	Before  planner.Hours // what Harvest has of the cell now
 	After   planner.Hours // what it will have
 	Note    string

@@ -74,9 +74,9 @@ func quickStates() map[string]templ.Component {
 		Problem: "The plan was changed meanwhile. Below is what would change now.",
 	}
 	return map[string]templ.Component{
-		"find":            views.RowFinder{Week: week, MutationID: "a-mutation-id", Options: rows}.View(),
-		"find_new":        views.RowFinder{Week: week, MutationID: "a-mutation-id", New: "Own / <Garden> / Thinking"}.View(),
-		"find_none":       views.RowFinder{Week: week, MutationID: "a-mutation-id", Hint: "Nothing matches."}.View(),
+		"find":            views.RowFinder{MutationID: "a-mutation-id", Options: rows}.View(),
+		"find_new":        views.RowFinder{MutationID: "a-mutation-id", New: "Own / <Garden> / Thinking"}.View(),
+		"find_none":       views.RowFinder{MutationID: "a-mutation-id", Hint: "Nothing matches."}.View(),
 		"quick":           views.QuickPage{Chrome: chrome("Quick add", views.NavNone), Form: quickForm()}.View(),
 		"quick_asks":      views.QuickPage{Chrome: chrome("Quick add", views.NavNone), Form: asked}.View(),
 		"quick_blank":     views.QuickPage{Chrome: chrome("Quick add", views.NavNone), Form: blank}.View(),

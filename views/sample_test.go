@@ -247,15 +247,15 @@ func pushPage() views.PushPage {
 		Chrome: chrome("Push the week", views.NavWeek), Week: week, Format: planner.HoursMinutes, MutationID: "7d1c", Connected: true,
 		Days: []views.PushDay{
 			{Date: week.Day(0), Locked: "The timesheet of this day is approved.", Lines: []views.PushLine{
-				{Value: "a", Action: views.PushBlocked, Client: "Birch & Sons", Project: "Consulting", Task: "Workshop", Hue: 4, Planned: 120, After: 200, Reason: "The day is approved in Harvest. Ask an administrator to reopen it."},
+				{Value: "a", Action: views.PushBlocked, Client: "Birch & Sons", Project: "Consulting", Task: "Workshop", Hue: 4, After: 200, Reason: "The day is approved in Harvest. Ask an administrator to reopen it."},
 			}},
 			{Date: week.Day(1), Lines: []views.PushLine{
-				{Value: "b", Action: views.PushCreate, Ticked: true, Client: "Acme", Project: "Website", Task: "Design", Hue: 1, Planned: 90, After: 150, Note: "Header and footer, second round", Money: "+€180.00"},
-				{Value: "c", Action: views.PushUpdate, Ticked: true, Client: "Acme", Project: "Website", Task: "Programming", Hue: 1, Planned: 120, Before: 100, After: 200, Money: "+€120.00"},
-				{Value: "d", Action: views.PushSkip, Client: "Cedar Collective", Project: "Annual report", Task: "Writing", Hue: 8, Planned: 75, Before: 125, After: 125, Reason: "Already tracked."},
+				{Value: "b", Action: views.PushCreate, Ticked: true, Client: "Acme", Project: "Website", Task: "Design", Hue: 1, After: 150, Note: "Header and footer, second round", Money: "+€180.00"},
+				{Value: "c", Action: views.PushUpdate, Ticked: true, Client: "Acme", Project: "Website", Task: "Programming", Hue: 1, Before: 100, After: 200, Money: "+€120.00"},
+				{Value: "d", Action: views.PushSkip, Client: "Cedar Collective", Project: "Annual report", Task: "Writing", Hue: 8, Before: 125, After: 125, Reason: "Already tracked."},
 			}},
 			{Date: week.Day(4), Future: true, Lines: []views.PushLine{
-				{Value: "e", Action: views.PushCreate, Client: "Acme", Project: "Website", Task: "Programming", Hue: 1, Planned: 240, After: 400, Money: "+€480.00"},
+				{Value: "e", Action: views.PushCreate, Client: "Acme", Project: "Website", Task: "Programming", Hue: 1, After: 400, Money: "+€480.00"},
 				{Value: "f", Action: views.PushDelete, Client: "Acme", Project: "Support retainer", Task: "Meetings", Hue: 1, Before: 50, Money: "−€60.00"},
 			}},
 		},
