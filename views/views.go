@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"furrow/planner"
 )
 
@@ -89,6 +91,18 @@ func (f Fields) Err(name string) string { return f.Errors[name] }
 
 // Bad reports whether anything is wrong.
 func (f Fields) Bad() bool { return len(f.Errors) > 0 }
+
+// polled makes an element ask for itself again and again, at an address; never if
+// that is empty. It stays as it is where the answer is an error.
+func polled(every, url string) templ.OrderedAttributes {
+	if url == "" {
+		return nil
+	}
+	return templ.OrderedAttributes{
+		{Key: "hx-get", Value: url}, {Key: "hx-trigger", Value: "every " + every}, {Key: "hx-swap", Value: "outerMorph"},
+		{Key: "hx-status:4xx", Value: "swap:none"}, {Key: "hx-status:5xx", Value: "swap:none"},
+	}
+}
 
 // hues is how many client colours the style sheet has.
 const hues = 12
