@@ -76,6 +76,14 @@ func (p FillPage) button() string {
 	return label
 }
 
+// whyNothing says why no row is added.
+func (p FillPage) whyNothing() string {
+	if len(p.Skipped) > 0 {
+		return "Each row below says why."
+	}
+	return "There is nothing of that kind there."
+}
+
 // load is what a day will have, beside its capacity.
 func (d FillDay) load(f planner.DurationFormat) string {
 	switch {
