@@ -523,7 +523,6 @@ func samples() map[string]templ.Component {
 		"cell_timer":      timedCell.View(),
 		"live_timer":      views.LivePartial{Status: done(), Timer: runningTimer()}.View(),
 		"week_change":     change.View(),
-		"live_rows":       views.LivePartial{Status: down, Change: &change}.View(),
 		"live_grid":       views.LivePartial{Status: done(), Grid: &typical}.View(),
 		"cell":            views.CellPage{Chrome: chrome("Cell", views.NavWeek), Form: cellForm()}.View(),
 		"cell_error":      badCell.View(),

@@ -44,15 +44,12 @@ type SyncStatus struct {
 	Slow bool
 }
 
-// LivePartial is the answer of the polled address: the status, and what changed
-// in the grid since the last answer. Grid replaces the whole grid (morphed, so
-// focus and unsent text stay) and is needed when rows came or went; otherwise
-// Change holds the rows that changed. All may be nil.
+// LivePartial is the answer of the polled address: the status, and the grid if it
+// changed since the last answer. It is morphed, so focus and unsent text stay.
 type LivePartial struct {
 	Status SyncStatus
 	Timer  *TimerBar // of the frame of the page; nil: none runs
-	Grid   *WeekGrid
-	Change *WeekChange
+	Grid   *WeekGrid // nil: it is as it was
 	// AddRow is set when there is something to choose from where there was not.
 	AddRow *AddRow
 }

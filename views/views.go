@@ -8,8 +8,8 @@
 // a request.
 //
 // Every form works without script. With htmx, a form whose answer replaces a
-// part of the page carries hx-post beside its action, and the answer is one of
-// WeekChange, LivePartial, SyncStatus, CellForm or ErrorFragment.
+// part of the page carries hx-post beside its action, and the answer is that
+// part, or ErrorFragment.
 //
 // The component of a model is its method View.
 package views
