@@ -15,7 +15,7 @@ import (
 func TestAdminJobs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	root := b.as(db.RoleOperator)
+	root := b.staff(db.RoleOperator)
 	discarded, waiting, completed := b.job("discarded"), b.job("retryable"), b.job("completed")
 	if _, err := b.pool.Exec(t.Context(), `update river_job set metadata = '{"snoozes": 3, "river:rescue_count": 1, "request": "req-7"}' where id = $1`, waiting); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestAdminJobs(t *testing.T) {
 func TestFault69_AdminActsOnJobs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	root := b.as(db.RoleOperator)
+	root := b.staff(db.RoleOperator)
 	discarded, waiting, completed, running := b.job("discarded"), b.job("retryable"), b.job("completed"), b.job("running")
 	if got := root.post(path("admin", "jobs", discarded, "retry"), nil, "Referer", b.server.URL+"/admin/jobs?state=discarded"); got.status != http.StatusSeeOther ||
 		got.location() != "/admin/jobs?state=discarded" || b.jobState(discarded) != "available" {
@@ -108,7 +108,7 @@ func TestFault69_AdminActsOnJobs(t *testing.T) {
 func TestAdminActsOnAllJobs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	root := b.as(db.RoleOperator)
+	root := b.staff(db.RoleOperator)
 	const many = jobsBatch + 3
 	for range many {
 		b.job("discarded")

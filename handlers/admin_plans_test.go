@@ -47,7 +47,7 @@ func TestAdminPlans(t *testing.T) {
 	if err := dbtest.Many(t.Context(), b.pool, 12_000, 12_000); err != nil {
 		t.Fatal(err)
 	}
-	root := b.as(db.RoleAdmin)
+	root := b.staff(db.RoleAdmin)
 	addresses, err := os.ReadFile("testdata/admin_addresses.txt")
 	if err != nil {
 		t.Fatal(err)

@@ -19,17 +19,6 @@ import (
 	"furrow/views"
 )
 
-// as is a browser in which somebody with the role is logged in.
-func (b *testBundle) as(role db.Role) *browser {
-	b.t.Helper()
-	email := string(role) + "@staff.example"
-	b.user(email, false)
-	if err := b.store.SetRole(b.t.Context(), email, role); err != nil {
-		b.t.Fatal(err)
-	}
-	return b.loggedIn(email)
-}
-
 // writeIDs are the ids of the writes that a list shows, in order.
 func (a answer) writeIDs(t *testing.T) (ids []int64) {
 	t.Helper()
@@ -91,7 +80,7 @@ func TestAdminWritesFilters(t *testing.T) {
 		t.Fatal(err)
 	}
 	reference := b.text("select pushed_entry_id::text from writes where id = $1", waiting)
-	root := b.as(db.RoleOperator)
+	root := b.staff(db.RoleOperator)
 	all := []int64{deleting, waiting, done, refused}
 	for query, want := range map[string][]int64{
 		"":                                    all,
@@ -172,7 +161,7 @@ func TestAdminWritesPages(t *testing.T) {
 	for i := range 2*pageOfWrites + 3 {
 		b.write(id, connection, seeded{state: []ledger.State{ledger.Retry, ledger.Rejected, ledger.Blocked}[i%3]})
 	}
-	root := b.as(db.RoleViewer)
+	root := b.staff(db.RoleViewer)
 	for query, sign := range map[string]int64{"": -1, "?sort=oldest&state=needs-you": 1} {
 		var all []int64
 		for at := "/admin/writes" + query; at != ""; {
@@ -194,7 +183,7 @@ func TestAdminActsOnOneWrite(t *testing.T) {
 	b := setup(t)
 	id := b.ida()
 	connection := b.connect(id)
-	root := b.as(db.RoleOperator)
+	root := b.staff(db.RoleOperator)
 	refused := b.write(id, connection, seeded{state: ledger.Rejected, reason: "invalid", status: 422, message: "No <b>such</b> task"})
 	b.attempt(refused, ledger.Attempt{Action: ledger.ActionSend, Outcome: ledger.OutcomeKind(ledger.Refused), Reason: "invalid", Status: 422, RequestID: "r-422", Latency: 240 * time.Millisecond})
 	if _, err := b.pool.Exec(t.Context(), "update write_attempts set job_id = 812; update writes set request_id = 'req-7'"); err != nil {
@@ -218,7 +207,7 @@ func TestAdminActsOnOneWrite(t *testing.T) {
 		t.Errorf("the write is %s, rung %d times", state, b.rung(connection))
 	}
 	rows := b.audited("writes.retry")
-	if len(rows) != 1 || rows[0]["actor"] != "operator@staff.example" || rows[0]["subject"] != "write "+strconv.FormatInt(refused, 10) ||
+	if len(rows) != 1 || rows[0]["actor"] != "operator@example.com" || rows[0]["subject"] != "write "+strconv.FormatInt(refused, 10) ||
 		rows[0]["before"] != "rejected" || rows[0]["after"] != "pending" {
 		t.Errorf("audited: %v", rows)
 	}
@@ -293,7 +282,7 @@ func TestAdminViewerOnlyLooks(t *testing.T) {
 	id := b.ida()
 	connection := b.connect(id)
 	write, job := b.write(id, connection, seeded{state: ledger.Retry}), b.job("discarded")
-	in := b.as(db.RoleViewer)
+	in := b.staff(db.RoleViewer)
 	for _, page := range []string{"/admin/writes", "/admin/writes/live", path("admin", "writes", write), "/admin/orders", "/admin/jobs", "/admin/jobs/live"} {
 		got := in.get(page)
 		if got.status != http.StatusOK || got.page(t).Find("main form[method=post], .onall a").Length() != 0 {
@@ -330,7 +319,7 @@ func TestFault68_RetryAllThatMatch(t *testing.T) {
 	elsewhere := b.write(other, theirs, seeded{state: ledger.Retry, reason: "server", status: 503, wait: time.Hour})
 	overtaken := b.write(id, mine, seeded{state: ledger.Rejected, reason: "server", status: 503})
 	b.write(id, mine, seeded{state: ledger.Done, after: overtaken})
-	root := b.as(db.RoleOperator)
+	root := b.staff(db.RoleOperator)
 
 	list := root.get("/admin/writes?user=ida&reason=server")
 	preview := root.get(list.page(t).Find(`.onall a[href*="action=retry"]`).AttrOr("href", ""))
@@ -373,7 +362,7 @@ func TestFault68_RetryAllThatMatch(t *testing.T) {
 	if len(batches) != 1 || batches[0]["count"] != float64(many-1) || fmt.Sprint(batches[0]["before"]) != "map[retry:39]" {
 		t.Errorf("audited: %v", batches)
 	}
-	if text := root.get("/admin/orders").text(t, "table"); !strings.Contains(text, "try again") || !strings.Contains(text, "operator@staff.example") {
+	if text := root.get("/admin/orders").text(t, "table"); !strings.Contains(text, "try again") || !strings.Contains(text, "operator@example.com") {
 		t.Errorf("the list of orders says %q", text)
 	}
 }
@@ -385,7 +374,7 @@ func TestAdminDropsAllThatMatch(t *testing.T) {
 	connection := b.connect(id)
 	refused, changed := b.write(id, connection, seeded{state: ledger.Rejected}), b.write(id, connection, seeded{state: ledger.Conflict})
 	waiting, done := b.write(id, connection, seeded{state: ledger.Retry}), b.write(id, connection, seeded{state: ledger.Done})
-	root := b.as(db.RoleOperator)
+	root := b.staff(db.RoleOperator)
 	preview := root.get("/admin/writes/preview?action=drop")
 	if text := strings.Join(strings.Fields(preview.text(t, "form.preview")), " "); !strings.Contains(text, "2 writes will be acted on") || !strings.Contains(text, "1 in Harvest") || !strings.Contains(text, "1 waits for another try") {
 		t.Errorf("the preview says %q", text)
@@ -427,7 +416,7 @@ func TestAdminWritesPoll(t *testing.T) {
 	id := b.ida()
 	connection := b.connect(id)
 	b.write(id, connection, seeded{state: ledger.Done})
-	root := b.as(db.RoleViewer)
+	root := b.staff(db.RoleViewer)
 	poll := func(page string) string {
 		return root.get(page).page(t).Find("#admin-writes").AttrOr("hx-get", "")
 	}

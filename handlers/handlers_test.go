@@ -96,7 +96,7 @@ func setup(t *testing.T, change ...func(*Deps)) *testBundle {
 		Static:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "static") }),
 		Assets:    views.Assets{CSS: "/static/app.css", Script: "/static/app.js", HTMX: "/static/htmx.js", Icon: "/static/icon.svg"},
 		PublicURL: public,
-		Now:       func() time.Time { return time.Now().Add(time.Duration(b.clock.Load()) * time.Second) },
+		Now:       b.clockNow,
 		Log:       log,
 		Ready:     func(context.Context) error { return nil },
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // keeper is somebody with rows of their own: two of Acme, one of Birch.
-func keeper(t *testing.T) (*testBundle, *browser, []string) {
+func keeper(t *testing.T) (*browser, []string) {
 	t.Helper()
 	b := setup(t)
 	b.user(bobEmail, false)
@@ -22,7 +22,7 @@ func keeper(t *testing.T) (*testBundle, *browser, []string) {
 			t.Fatalf("add a row: status %d", got.status)
 		}
 	}
-	return b, in, rowsShown(t, in.get(adaPath))
+	return in, rowsShown(t, in.get(adaPath))
 }
 
 // rowsShown are the keys of the rows of a page, in order.
@@ -37,7 +37,7 @@ func rowsShown(t *testing.T, page answer) []string {
 // week; each is undone as one, and a form counts once.
 func TestOrderRows(t *testing.T) {
 	t.Parallel()
-	_, in, rows := keeper(t)
+	in, rows := keeper(t)
 	client := func(i int) string {
 		id, _ := in.get(adaPath).page(t).Find("#r-" + rows[i]).Parent().Find("tr.client").Attr("id")
 		return strings.TrimPrefix(id, "c-")
@@ -110,7 +110,7 @@ func TestOrderRows(t *testing.T) {
 // once. Both are undone as one.
 func TestRemoveRow(t *testing.T) {
 	t.Parallel()
-	_, in, rows := keeper(t)
+	in, rows := keeper(t)
 	row := rows[0]
 	cells := func() string { return in.get(adaPath).page(t).Find("#r-" + row).Text() }
 	in.post(adaPath+"/cells", url.Values{"version": {"0"}, "p." + row + ".0": {"1:30"}, "p." + row + ".3": {"5"}})
