@@ -33,9 +33,7 @@ func TestAdminAlerts(t *testing.T) {
 		if !strings.Contains(statement, "$1") {
 			args = nil
 		}
-		if _, err := b.pool.Exec(t.Context(), statement, args...); err != nil {
-			t.Fatal(err)
-		}
+		b.exec(statement, args...)
 	}
 	text := root.get("/admin/alerts").text(t, "table.list tbody")
 	var places []int

@@ -17,9 +17,7 @@ func TestAdminJobs(t *testing.T) {
 	b := setup(t)
 	root := b.staff(db.RoleOperator)
 	discarded, waiting, completed := b.job("discarded"), b.job("retryable"), b.job("completed")
-	if _, err := b.pool.Exec(t.Context(), `update river_job set metadata = '{"snoozes": 3, "river:rescue_count": 1, "request": "req-7"}' where id = $1`, waiting); err != nil {
-		t.Fatal(err)
-	}
+	b.exec(`update river_job set metadata = '{"snoozes": 3, "river:rescue_count": 1, "request": "req-7"}' where id = $1`, waiting)
 	page := root.get("/admin/jobs")
 	row := func(id int64) string { return "#j-" + strconv.FormatInt(id, 10) }
 	for _, want := range []struct{ selector, text string }{
@@ -34,9 +32,7 @@ func TestAdminJobs(t *testing.T) {
 	if n := len(jobs.States()) + 1; page.page(t).Find("nav.filter a").Length() != n {
 		t.Errorf("not all %d states can be chosen", n)
 	}
-	if _, err := b.pool.Exec(t.Context(), "update river_job set kind = 'harvest_push', queue = 'push', args = '{\"connection_id\": 7}' where id = $1", completed); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update river_job set kind = 'harvest_push', queue = 'push', args = '{\"connection_id\": 7}' where id = $1", completed)
 	for query, want := range map[string]int{
 		"": 3, "state=discarded": 1, "kind=harvest_push": 1, "kind=harvest_pull&state=completed": 0, "queue=pull": 2, "queue=upkeep": 0, "id=" + strconv.FormatInt(waiting, 10): 1, "id=99999": 0,
 		"connection=7": 1, "connection=7&state=discarded": 0, "run=5": 2, "run=5&state=retryable": 1, "run=6": 0, "before=" + strconv.FormatInt(completed, 10): 2, "run=5&before=" + strconv.FormatInt(waiting, 10): 1,
@@ -63,12 +59,8 @@ func TestFault69_AdminActsOnJobs(t *testing.T) {
 		t.Errorf("retry: status %d to %q, the job is %s", got.status, got.location(), b.jobState(discarded))
 	}
 	twin, live := b.job("discarded"), b.job("available")
-	if _, err := b.pool.Exec(t.Context(), "update river_job set unique_key = 'only one', unique_states = B'11111111' where id in ($1, $2)", live, live); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.pool.Exec(t.Context(), "update river_job set unique_key = 'only one', unique_states = B'10111111' & B'11110101' where id = $1", twin); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update river_job set unique_key = 'only one', unique_states = B'11111111' where id in ($1, $2)", live, live)
+	b.exec("update river_job set unique_key = 'only one', unique_states = B'10111111' & B'11110101' where id = $1", twin)
 	for _, test := range []struct {
 		name      string
 		id        int64

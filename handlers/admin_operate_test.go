@@ -113,9 +113,7 @@ func TestAdminSyncsConnection(t *testing.T) {
 	if n := b.count("select count(*) from sync_runs"); n != 1 || len(b.audited("connections.sync")) != 2 {
 		t.Errorf("%d runs, audited %v", n, b.audited("connections.sync"))
 	}
-	if _, err := b.pool.Exec(t.Context(), "update sync_runs set state = 'failed', finished_at = now()"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update sync_runs set state = 'failed', finished_at = now()")
 	if err := b.store.InTx(t.Context(), func(tx *db.Tx) error { return tx.Disconnect(t.Context(), id) }); err != nil {
 		t.Fatal(err)
 	}
@@ -170,9 +168,7 @@ func TestAdminPausesQueue(t *testing.T) {
 	if got := operator.post("/admin/queues/push/pause", held("a reason", "1h")); got.status != http.StatusConflict || b.count("select count(*) from queue_pauses") != 0 {
 		t.Errorf("before any worker: status %d", got.status)
 	}
-	if _, err := b.pool.Exec(t.Context(), "insert into river_queue (name, created_at, updated_at) values ('push', now(), now())"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("insert into river_queue (name, created_at, updated_at) values ('push', now(), now())")
 	if got := operator.post("/admin/queues/push/resume", nil); got.status != http.StatusConflict {
 		t.Errorf("it is not paused: status %d", got.status)
 	}
@@ -310,9 +306,7 @@ func TestAuditFilters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.pool.Exec(t.Context(), "update audit_events set at = '2026-01-02T12:00:00Z' where subject = 'job 7'"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update audit_events set at = '2026-01-02T12:00:00Z' where subject = 'job 7'")
 	for query, want := range map[string]int{
 		"": pageOfWrites, "?actor=IDA@example.com": pageOfWrites, "?actor=furrow": 2, "?action=queues.resume": 1, "?subject=job+7": 1, "?actor=furrow&action=jobs.retry": 0,
 		"?from=2026-01-02&to=2026-01-02": 1, "?to=2026-01-01": 0, "?from=2026-01-03&subject=job+7": 0,

@@ -96,12 +96,10 @@ func TestOverview(t *testing.T) {
 	}
 	b.write(id, connection, seeded{state: ledger.Pending})
 	b.write(id, connection, seeded{state: ledger.Rejected, reason: "invalid", status: 422})
-	if _, err := b.pool.Exec(t.Context(), `
+	b.exec(`
 update writes set created_at = now() - interval '40 minutes';
 update harvest_connections set connected_at = now() - interval '1 day';
-insert into write_attempts (write_id, at, action, outcome, latency_ms) select w.id, now() - n * interval '7 minutes', 'send', case when n % 10 = 0 then 'unknown' else 'applied' end, n * 10 from writes w, generate_series(1, 100) n`); err != nil {
-		t.Fatal(err)
-	}
+insert into write_attempts (write_id, at, action, outcome, latency_ms) select w.id, now() - n * interval '7 minutes', 'send', case when n % 10 = 0 then 'unknown' else 'applied' end, n * 10 from writes w, generate_series(1, 100) n`)
 	for range 2 { // twice is as once
 		if err := b.store.Sample(t.Context()); err != nil {
 			t.Fatal(err)

@@ -127,9 +127,7 @@ func TestAdminTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A pace so slow that what is free does not grow while the test runs.
-	if _, err := b.pool.Exec(t.Context(), "update api_gates set step = interval '1 hour', tat = clock_timestamp() + interval '1 hour' where burst > 0"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update api_gates set step = interval '1 hour', tat = clock_timestamp() + interval '1 hour' where burst > 0")
 	for page, wants := range map[string][]string{
 		"/admin/connections": {idaEmail, "Berg Studio (", "connected", "none yet"},
 		"/admin/limits":      {"Harvest as a whole", "calls go through", fmt.Sprintf("%s, connection %d, general calls", idaEmail, connection), "no call", "34", "Harvest asked for it"},

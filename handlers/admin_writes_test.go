@@ -72,13 +72,9 @@ func TestAdminWritesFilters(t *testing.T) {
 	done := b.write(id, mine, seeded{state: ledger.Done, op: ledger.OpUpdate})
 	waiting := b.write(other, theirs, seeded{state: ledger.Retry, reason: "server", status: 503})
 	deleting := b.write(other, theirs, seeded{state: ledger.Pending, op: ledger.OpDelete})
-	if _, err := b.pool.Exec(t.Context(), `update writes set created_at = now() - interval '2 hours', sent_at = now() - interval '2 hours' where id = $1;
-`, refused); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.pool.Exec(t.Context(), "update clients set name = 'Lumen' where user_id = $1", other); err != nil {
-		t.Fatal(err)
-	}
+	b.exec(`update writes set created_at = now() - interval '2 hours', sent_at = now() - interval '2 hours' where id = $1;
+`, refused)
+	b.exec("update clients set name = 'Lumen' where user_id = $1", other)
 	reference := b.text("select pushed_entry_id::text from writes where id = $1", waiting)
 	root := b.staff(db.RoleOperator)
 	all := []int64{deleting, waiting, done, refused}
@@ -186,9 +182,7 @@ func TestAdminActsOnOneWrite(t *testing.T) {
 	root := b.staff(db.RoleOperator)
 	refused := b.write(id, connection, seeded{state: ledger.Rejected, reason: "invalid", status: 422, message: "No <b>such</b> task"})
 	b.attempt(refused, ledger.Attempt{Action: ledger.ActionSend, Outcome: ledger.OutcomeKind(ledger.Refused), Reason: "invalid", Status: 422, RequestID: "r-422", Latency: 240 * time.Millisecond})
-	if _, err := b.pool.Exec(t.Context(), "update write_attempts set job_id = 812; update writes set request_id = 'req-7'"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update write_attempts set job_id = 812; update writes set request_id = 'req-7'")
 	page := root.get(path("admin", "writes", refused))
 	for _, want := range []string{idaEmail, "422", "240 ms", "r-422", "job 812", "req-7", "must act: its owner", "No <b>such</b> task", "Berg", "1:30"} {
 		if want != "Berg" && !strings.Contains(page.text(t, "main"), want) {

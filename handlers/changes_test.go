@@ -78,9 +78,7 @@ func TestClearedRowStays(t *testing.T) {
 	b := setup(t)
 	ada := b.ada()
 	in := b.loggedIn(adaEmail)
-	if _, err := b.pool.Exec(t.Context(), "delete from week_rows"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("delete from week_rows")
 	page := in.get(adaPath)
 	got := in.post(adaPath+"/cells/"+ada.row+"/0", url.Values{"version": {page.field(t, "version")}, "planned": {""}, "note": {""}}, htmxHeaders...)
 	if got.status != http.StatusOK || b.planned(ada, 0) != 0 {

@@ -13,9 +13,7 @@ import (
 // grow makes all sessions older: logged in that long ago, an SQL interval.
 func (b *testBundle) grow(older string) {
 	b.t.Helper()
-	if _, err := b.pool.Exec(b.t.Context(), "update sessions set authenticated_at = authenticated_at - $1::text::interval", older); err != nil {
-		b.t.Fatal(err)
-	}
+	b.exec("update sessions set authenticated_at = authenticated_at - $1::text::interval", older)
 }
 
 // What matters needs a log-in of the last 15 minutes; it is not done by itself
@@ -78,9 +76,7 @@ func TestConfirmIsThrottled(t *testing.T) {
 		in.post("/confirm", url.Values{"password": {"a field of weeds"}})
 	}
 	// The fifth failure locks for a second only, which a busy machine may take for the next request.
-	if _, err := b.pool.Exec(t.Context(), "update login_throttles set locked_until = now() + interval '1 minute' where subject like 'account:%'"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update login_throttles set locked_until = now() + interval '1 minute' where subject like 'account:%'")
 	got := in.post("/confirm", url.Values{"password": {idaPassword}})
 	if got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") == "" {
 		t.Errorf("status %d, Retry-After %q", got.status, got.header.Get("Retry-After"))

@@ -17,10 +17,7 @@ func TestFault53_ReadOnly(t *testing.T) {
 	ida := b.loggedIn(idaEmail)
 	readOnly := func(on string) {
 		// Several statements in one: they come over one connection, which may be read-only itself.
-		_, err := b.pool.Exec(t.Context(), "begin read write; do $$ begin execute format('alter database %I set default_transaction_read_only to "+on+"', current_database()); end $$; commit")
-		if err != nil {
-			t.Fatal(err)
-		}
+		b.exec("begin read write; do $$ begin execute format('alter database %I set default_transaction_read_only to " + on + "', current_database()); end $$; commit")
 		b.pool.Reset() // a connection keeps what it began with
 	}
 	form := url.Values{"name": {"Ida's laptop"}}

@@ -257,6 +257,14 @@ func (b *testBundle) count(query string, args ...any) int {
 	return n
 }
 
+// exec changes the database behind the program's back.
+func (b *testBundle) exec(query string, args ...any) {
+	b.t.Helper()
+	if _, err := b.pool.Exec(b.t.Context(), query, args...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // breakDatabase takes the database away: it lets nobody in any more, and ends
 // the connections there are.
 func (b *testBundle) breakDatabase() {

@@ -336,15 +336,11 @@ func TestLedgerLive(t *testing.T) {
 		if strings.Contains(live.body, "<html") || strings.Contains(live.body, `name="q"`) || live.header.Get("Set-Cookie") != "" {
 			t.Error("the polled part is a page, holds the search, or touches the session")
 		}
-		if _, err := b.pool.Exec(t.Context(), "update writes set state = 'blocked' where id = $1", moving); err != nil {
-			t.Fatal(err)
-		}
+		b.exec("update writes set state = 'blocked' where id = $1", moving)
 		if at := poll("/ledger") + poll(views.WritePath(moving)); at != "" {
 			t.Errorf("what is blocked does not move, and %s is asked", at)
 		}
-		if _, err := b.pool.Exec(t.Context(), "delete from writes where id = $1", moving); err != nil {
-			t.Fatal(err)
-		}
+		b.exec("delete from writes where id = $1", moving)
 	}
 	stuck := b.place(id, connection, placed{client: "Acme", project: "Website", task: "Design", date: "2026-12-24", note: "", state: ledger.Pending})
 	if err := b.store.InTx(t.Context(), func(tx *db.Tx) error { return tx.Disconnect(t.Context(), id) }); err != nil {
@@ -456,12 +452,9 @@ func TestWriteRemote(t *testing.T) {
 	if diff := cmp.Diff(want, facts()); diff != "" {
 		t.Errorf("while nothing is known of Harvest (-want +got)\n%s", diff)
 	}
-	_, err := b.pool.Exec(t.Context(), `update writes set payload = payload || '{"start": "09:00"}',
+	b.exec(`update writes set payload = payload || '{"start": "09:00"}',
 		remote_before = payload || '{"spent_date": "2026-11-20", "hours": 100, "notes": "", "task_id": 9}',
 		remote_after = payload || '{"start": "09:30", "notes": "<b>Header"}' where id = $1`, write)
-	if err != nil {
-		t.Fatal(err)
-	}
 	want["Hours"] = "1:30 from 09:00"
 	want["Harvest had"] = "1:00, on Fri 20 Nov 2026, on another project or task, without a note"
 	want["Harvest has"] = "1:30, from 09:30, “<b>Header”"
@@ -492,10 +485,7 @@ func TestLedgerCSV(t *testing.T) {
 	plain := b.place(id, connection, placed{client: "Acme, \"Inc\"", project: "Website", task: "Design", date: "2026-11-24", note: "Header\nand footer", state: ledger.Done, entry: 77})
 	gone := b.place(id, connection, placed{client: "=1+1", project: "+Website", task: "@Design", date: "2026-11-29", note: "-2", state: ledger.Done, op: ledger.OpDelete, entry: 78})
 	tab := b.place(id, connection, placed{client: "\tAcme", project: "\rWebsite", task: "'=x", date: "2026-11-29", note: " =x", state: ledger.Rejected})
-	_, err := b.pool.Exec(t.Context(), "update writes set created_at = '2026-11-23T09:30:00Z', finished_at = '2026-07-01T22:30:00Z', reference = '=' || id, error_reason = 'invalid', error_status = 422, error_message = '=HYPERLINK(1)'")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update writes set created_at = '2026-11-23T09:30:00Z', finished_at = '2026-07-01T22:30:00Z', reference = '=' || id, error_reason = 'invalid', error_status = 422, error_message = '=HYPERLINK(1)'")
 	b.attempt(plain, ledger.Attempt{Action: ledger.ActionSend, Outcome: ledger.OutcomeApplied, Status: 201})
 
 	file := ida.get("/ledger.csv")
@@ -553,12 +543,9 @@ func TestLedgerCSVStreams(t *testing.T) {
 	id := b.ida()
 	const writes = 5000
 	b.place(id, b.connect(id), placed{client: "Acme", project: "Website", task: "Design", date: "2026-11-24", note: strings.Repeat("long ", 100), state: ledger.Done})
-	_, err := b.pool.Exec(t.Context(), `
+	b.exec(`
 insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, mutation_id, state)
 select user_id, connection_id, pushed_entry_id, op, reference, payload, 'mutation-' || n, state from writes, generate_series(2, $1) n`, writes)
-	if err != nil {
-		t.Fatal(err)
-	}
 	cookie := b.loggedIn(idaEmail).cookie()
 	before := b.queries.Load()
 	w := &pieces{ResponseRecorder: httptest.NewRecorder(), asked: func() int64 { return b.queries.Load() - before }}
@@ -587,16 +574,11 @@ func TestLedgerCSVBreaksOff(t *testing.T) {
 	b := setup(t)
 	id := b.ida()
 	b.place(id, b.connect(id), placed{client: "Acme", project: "Website", task: "Design", date: "2026-11-24", state: ledger.Done})
-	_, err := b.pool.Exec(t.Context(), `
+	b.exec(`
 insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, mutation_id, state)
 select user_id, connection_id, pushed_entry_id, op, reference, payload, 'mutation-' || n, state from writes, generate_series(2, $1::int) n`, csvBatch+1)
-	if err != nil {
-		t.Fatal(err)
-	}
 	// The last one cannot be read.
-	if _, err := b.pool.Exec(t.Context(), `update writes set payload = '{"hours": "many"}' where id = 1`); err != nil {
-		t.Fatal(err)
-	}
+	b.exec(`update writes set payload = '{"hours": "many"}' where id = 1`)
 	ida := b.loggedIn(idaEmail)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.server.URL+"/ledger.csv", nil)
 	if err != nil {

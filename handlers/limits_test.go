@@ -29,9 +29,7 @@ func TestEveryFieldIsLimited(t *testing.T) {
 		d.OAuth = &OAuth{AuthorizeURL: func(string, string, string) string { return "https://id.example.com/authorize" }}
 	})
 	ada := b.ada()
-	if _, err := b.pool.Exec(t.Context(), "update users set role = $1 where id = $2", db.RoleAdmin, ada.user); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update users set role = $1 where id = $2", db.RoleAdmin, ada.user)
 	in := b.loggedIn(adaEmail)
 	huge := []string{strings.Repeat("1", hugeField), strings.Repeat("é", hugeField/2), strings.Repeat("a b ", hugeField/4)}
 	tried := 0

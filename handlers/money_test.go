@@ -170,9 +170,7 @@ func TestMoney(t *testing.T) {
 	m.get(m.path).tells(t, "one's own rate", map[string][]string{
 		"#money": {"planned 800.00 EUR", "earned 600.00 EUR", "600.00 earned of 500.00 EUR", "reached, and 100.00 EUR more", "!short"},
 	})
-	if _, err := b.pool.Exec(t.Context(), "update assignments set hourly_rate = null"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update assignments set hourly_rate = null")
 	m.get(m.path).tells(t, "without rates", map[string][]string{
 		"#money": {"planned 800.00 EUR earned", "2:30 planned without a rate", "Project 01: 940.00 of 1,000.00 GBP, 60.00 left; 2:30 planned without a rate"},
 	})

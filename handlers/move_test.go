@@ -141,10 +141,8 @@ func TestMoveRefused(t *testing.T) {
 	m.plan(2, "1")
 	m.plan(3, "2")
 	m.in.post(adaPath+"/cells/"+m.ada.row+"/4", url.Values{"version": {"99999"}, "planned": {""}, "note": {strings.Repeat("x", planner.MaxNote)}})
-	if _, err := m.pool.Exec(t.Context(), `insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, is_locked, created_at, updated_at)
-		select user_id, 1, project_id, task_id, date '2026-11-25', 100, true, now(), now() from assignments where user_id = $1`, m.ada.user); err != nil {
-		t.Fatal(err)
-	}
+	m.exec(`insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, is_locked, created_at, updated_at)
+		select user_id, 1, project_id, task_id, date '2026-11-25', 100, true, now(), now() from assignments where user_id = $1`, m.ada.user)
 	wednesday := adaPath + "/cells/" + m.ada.row + "/2"
 	tests := []struct {
 		name   string

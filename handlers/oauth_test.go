@@ -373,9 +373,7 @@ func TestOAuthAccounts(t *testing.T) {
 	if text := l.told(in, in.get("/settings/harvest/account")); !strings.Contains(text, "no account to choose") {
 		t.Errorf("too late: told %q", text)
 	}
-	if _, err := l.pool.Exec(t.Context(), "update oauth_attempts set expires_at = now()"); err != nil {
-		t.Fatal(err)
-	}
+	l.exec("update oauth_attempts set expires_at = now()")
 	if err := l.store.CleanOAuth(t.Context()); err != nil || l.count("select count(*) from oauth_attempts where user_id = $1", bob) != 0 {
 		t.Errorf("it is still there, error %v", err)
 	}

@@ -17,12 +17,10 @@ func TestPushTimes(t *testing.T) {
 	ada := b.ada()
 	in := b.loggedIn(adaEmail)
 	// Harvest has an entry of Tuesday, from half past eight to ten.
-	if _, err := b.pool.Exec(t.Context(), `
+	b.exec(`
 with c as (update harvest_connections set timestamp_timers = true, clock = '12h' where user_id = $1)
 insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, started_minute, ended_minute, created_at, updated_at)
-select $1, 77, project_id, task_id, date '2026-11-24', 150, 510, 600, now(), now() from cells where user_id = $1`, ada.user); err != nil {
-		t.Fatal(err)
-	}
+select $1, 77, project_id, task_id, date '2026-11-24', 150, 510, 600, now(), now() from cells where user_id = $1`, ada.user)
 	version := in.get(adaPath).field(t, "version")
 	in.post(adaPath+"/cells", url.Values{"version": {version}, "p." + ada.row + ".1": {"3:30"}, "p." + ada.row + ".2": {"2"}, "p." + ada.row + ".3": {"24:00"}})
 
@@ -106,12 +104,10 @@ func TestNoRoomBeforeMidnight(t *testing.T) {
 	b := setup(t)
 	ada := b.ada()
 	in := b.loggedIn(adaEmail)
-	if _, err := b.pool.Exec(t.Context(), `
+	b.exec(`
 with c as (update harvest_connections set timestamp_timers = true where user_id = $1)
 insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, started_minute, ended_minute, created_at, updated_at)
-select $1, 77, project_id, task_id, date '2026-11-24', 100, 1330, 1390, now(), now() from cells where user_id = $1`, ada.user); err != nil {
-		t.Fatal(err)
-	}
+select $1, 77, project_id, task_id, date '2026-11-24', 100, 1330, 1390, now(), now() from cells where user_id = $1`, ada.user)
 	version := in.get(adaPath).field(t, "version")
 	in.post(adaPath+"/cells", url.Values{"version": {version}, "p." + ada.row + ".1": {"3"}})
 	review := in.get(adaPath + "/push?day=2026-11-24")

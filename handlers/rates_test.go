@@ -103,10 +103,7 @@ func TestRatesInPush(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.pool.Exec(t.Context(), "update assignments set billable = true, hourly_rate = 60")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update assignments set billable = true, hourly_rate = 60")
 	in := b.loggedIn(adaEmail)
 	in.post(adaPath+"/cells", url.Values{"version": {in.get(adaPath).field(t, "version")}, "mutation_id": {"a new plan"}, "p." + ada.row + ".1": {"2"}})
 	for _, tt := range []struct {

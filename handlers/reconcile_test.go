@@ -106,9 +106,7 @@ func (b *weekBundle) entry(row, day int, id int64, hours planner.Hours, notes st
 
 func (b *weekBundle) deleted(id int64) {
 	b.t.Helper()
-	if _, err := b.pool.Exec(b.t.Context(), "update time_entries set deleted_at = now() where harvest_id = $1", id); err != nil {
-		b.t.Fatal(err)
-	}
+	b.exec("update time_entries set deleted_at = now() where harvest_id = $1", id)
 }
 
 // sends makes a write for the cell, and ends it with the result, if there is one.
@@ -306,9 +304,7 @@ func TestKeepMine(t *testing.T) {
 func TestSendTimed(t *testing.T) {
 	t.Parallel()
 	b := midweek(t)
-	if _, err := b.pool.Exec(t.Context(), "update harvest_connections set timestamp_timers = true"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update harvest_connections set timestamp_timers = true")
 	b.plan(0, 0, 60, "")
 	b.plan(1, 0, 90, "")
 	form := b.get(b.cellPath(1, 0)).fieldsOf(t, answersForm, views.AnswerSend)

@@ -63,9 +63,7 @@ func (b *testBundle) askers() []asker {
 			if !stale {
 				continue
 			}
-			if _, err := b.pool.Exec(b.t.Context(), "update sessions set authenticated_at = now() - $1::interval where user_id = $2", db.FreshLogin, id); err != nil {
-				b.t.Fatal(err)
-			}
+			b.exec("update sessions set authenticated_at = now() - $1::interval where user_id = $2", db.FreshLogin, id)
 		}
 	}
 	return all
@@ -79,9 +77,7 @@ func TestEveryRouteForEveryRole(t *testing.T) {
 		d.OAuth = &OAuth{AuthorizeURL: func(string, string, string) string { return "https://id.example.com/authorize" }}
 	})
 	ada := b.ada()
-	if _, err := b.pool.Exec(t.Context(), "insert into api_gates (scope, step, burst) values ('provider', '1 second', 5)"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("insert into api_gates (scope, step, burst) values ('provider', '1 second', 5)")
 	table := slices.DeleteFunc(accesses(ada), func(a access) bool { return a.open && a.changes() }) // the same for everybody
 	// What deletes comes last: the rest needs what it deletes.
 	slices.SortStableFunc(table, func(a, c access) int { return cmp.Compare(a.deletes(), c.deletes()) })

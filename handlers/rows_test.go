@@ -165,10 +165,8 @@ func TestRemoveTrackedRow(t *testing.T) {
 	b := setup(t)
 	ada := b.ada()
 	in := b.loggedIn(adaEmail)
-	if _, err := b.pool.Exec(t.Context(), `insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, created_at, updated_at)
-		select user_id, 1, project_id, task_id, date '2026-11-25', 100, now(), now() from assignments where user_id = $1`, ada.user); err != nil {
-		t.Fatal(err)
-	}
+	b.exec(`insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, created_at, updated_at)
+		select user_id, 1, project_id, task_id, date '2026-11-25', 100, now(), now() from assignments where user_id = $1`, ada.user)
 	page := in.get(adaPath + "/rows/" + ada.row)
 	if text := page.text(t, "main"); !strings.Contains(text, "What is in Harvest stays there, so the row stays in this week as “not planned”.") {
 		t.Errorf("it says %s", text)

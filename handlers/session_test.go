@@ -58,9 +58,7 @@ func TestStaffSessionsEnd(t *testing.T) {
 	ida, root := b.loggedIn(idaEmail), b.loggedIn(rootEmail)
 	age := func(column, older string) {
 		t.Helper()
-		if _, err := b.pool.Exec(t.Context(), "update sessions set "+column+" = now() - $1::text::interval", older); err != nil {
-			t.Fatal(err)
-		}
+		b.exec("update sessions set "+column+" = now() - $1::text::interval", older)
 	}
 	seenNow := func() int {
 		return b.count("select count(*) from sessions where seen_at > now() - interval '1 minute'")

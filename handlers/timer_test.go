@@ -182,9 +182,7 @@ func TestTimerTakenBack(t *testing.T) {
 	}
 
 	// By stopping it.
-	if _, err := b.pool.Exec(t.Context(), "update writes set created_at = $1 where op = 'start'", b.clockNow().Add(-46*time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update writes set created_at = $1 where op = 'start'", b.clockNow().Add(-46*time.Minute))
 	in.post(cell+"/stop", nil)
 	page := in.get(adaPath)
 	if got := page.text(t, "#notice"); !strings.Contains(got, "never ran and nothing was tracked. You asked for it at 11:14, 0:46 ago.") {
@@ -216,10 +214,7 @@ func TestTimerRefused(t *testing.T) {
 		{ledger.ReasonInvalid, http.StatusUnprocessableEntity, "The timer was not started. Harvest refused it (422). Start it again when that is settled."},
 		{ledger.ReasonLate, 0, "Its day was over before Harvest could be told"},
 	} {
-		_, err := b.pool.Exec(t.Context(), "update writes set state = 'rejected', error_reason = $1, error_status = $2 where op = 'start'", string(tt.reason), tt.status)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b.exec("update writes set state = 'rejected', error_reason = $1, error_status = $2 where op = 'start'", string(tt.reason), tt.status)
 		page := in.get(adaPath)
 		if got := page.page(t).Find(".grid td.s-needs .d").AttrOr("title", ""); !strings.Contains(got, tt.want) {
 			t.Errorf("the cell says %q, want %q", got, tt.want)
@@ -249,15 +244,10 @@ func TestForeignTimer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := b.pool.Exec(t.Context(), `
+	b.exec(`
 		insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, is_running, timer_started_at, created_at, updated_at)
 		values ($1, 90, $2, $3, '2026-11-23', 20, true, $4, now(), now())`, ada.user, ids[0], ids[1], b.clockNow().Add(-5*time.Minute))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.pool.Exec(t.Context(), "update harvest_connections set base_uri = 'https://ada.example'"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec("update harvest_connections set base_uri = 'https://ada.example'")
 	before := b.count("select count(*) from writes")
 	page := in.get(adaPath)
 	// Harvest told 0:12, which is more than what has passed since it was started.
