@@ -198,6 +198,15 @@ func (in *browser) post(path string, form url.Values, header ...string) answer {
 	return in.do(http.MethodPost, path, strings.NewReader(form.Encode()), header...)
 }
 
+// insist posts again and again while too many are at it, as on a slow machine.
+func (in *browser) insist(path string, form url.Values) answer {
+	for {
+		if got := in.post(path, form); got.status != http.StatusServiceUnavailable || in.b.t.Context().Err() != nil {
+			return got
+		}
+	}
+}
+
 func (in *browser) do(method, path string, body io.Reader, header ...string) answer {
 	in.b.t.Helper()
 	r, err := http.NewRequestWithContext(in.b.t.Context(), method, in.b.server.URL+path, body)
