@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"furrow/harvest/sandbox/sandboxtest"
 )
 
@@ -65,6 +67,7 @@ func TestRetryAllThatMatch(t *testing.T) {
 	p.click("button", "Try again now")
 	p.arrives("/admin/orders/1")
 	all := p.secondTab()
+	all.must(chromedp.Do(all.ctx, chromedp.EmulateViewport(375, 800)))
 	all.open("/admin/writes?user=eve%40")
 	all.shows(len(rows), "in Harvest")
 	p.sees("3 of 3 done.")

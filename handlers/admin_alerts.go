@@ -18,7 +18,7 @@ func (h *adminHandler) alerts(w http.ResponseWriter, r *http.Request) error {
 	page := views.AdminTablePage{
 		Tab: views.AdminAlerts, Heading: "Alerts", Intro: "What is wrong now, and what was.",
 		Table: views.AdminTable{
-			Columns: []views.Column{{Name: "State"}, {Name: "What"}, {Name: "What to do"}, {Name: "Since"}, {Name: "Until"}, {Name: "Where"}},
+			Columns: []views.Column{{Name: "State", Short: true}, {Name: "What"}, {Name: "What to do"}, {Name: "Since", Short: true}, {Name: "Until", Short: true}, {Name: "Where"}},
 			Empty:   "Nothing is wrong, and nothing was.",
 		},
 	}

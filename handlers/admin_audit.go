@@ -66,7 +66,7 @@ func (h *adminHandler) audit(w http.ResponseWriter, r *http.Request) error {
 			{Name: "to", Label: "To", Type: "date", Value: query.Get("to")},
 		}},
 		Table: views.AdminTable{
-			Columns: []views.Column{{Name: "When"}, {Name: "Who"}, {Name: "What"}, {Name: "To what"}, {Name: "Before and after"}},
+			Columns: []views.Column{{Name: "When", Short: true}, {Name: "Who"}, {Name: "What"}, {Name: "To what"}, {Name: "Before and after"}},
 			Empty:   "Nothing was done yet.",
 		},
 	}
@@ -89,20 +89,20 @@ func (h *adminHandler) audit(w http.ResponseWriter, r *http.Request) error {
 	moment := h.moments(r)
 	for _, e := range events {
 		page.Table.Rows = append(page.Table.Rows, []views.TableCell{
-			{Text: moment(e.At).Text}, {Text: e.Actor}, {Text: auditWords(e.Action)}, auditSubject(e.Subject), auditDetail(e.Detail),
+			{Text: moment(e.At).Text}, {Text: e.Actor}, {Text: auditWords(e.Action)}, auditSubject(e.Subject), auditDetail(e.Detail, moment),
 		})
 	}
 	return h.table(w, r, page)
 }
 
 // auditDetail tells what was different before, and the rest as small print.
-func auditDetail(detail string) views.TableCell {
+func auditDetail(detail string, moment func(time.Time) views.Moment) views.TableCell {
 	fields := map[string]any{}
 	if err := json.Unmarshal([]byte(detail), &fields); err != nil {
 		return views.TableCell{Text: detail}
 	}
 	cell := views.TableCell{}
-	before, after := detailWords(fields["before"]), detailWords(fields["after"])
+	before, after := inZone(detailWords(fields["before"]), moment), inZone(detailWords(fields["after"]), moment)
 	switch {
 	case before != "" && after != "":
 		cell.Text = before + " → " + after
@@ -114,12 +114,23 @@ func auditDetail(detail string) views.TableCell {
 	var rest []string
 	for name, value := range fields {
 		if said := detailWords(value); said != "" {
-			rest = append(rest, name+": "+said)
+			rest = append(rest, name+": "+inZone(said, moment))
 		}
 	}
 	slices.Sort(rest)
 	cell.Note = strings.Join(rest, "; ")
 	return cell
+}
+
+// inZone tells the instants in a text as the reader's clock does.
+func inZone(text string, moment func(time.Time) views.Moment) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		if at, err := time.Parse(time.RFC3339, word); err == nil {
+			words[i] = moment(at).Text
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func detailWords(value any) string {

@@ -80,8 +80,8 @@ func (h *adminHandler) connectionsPage(r *http.Request) (views.AdminTablePage, e
 	page.Table = views.AdminTable{
 		Summary: fmt.Sprintf("%d connected, %d must connect again, %d disconnected, %d paused, %d held.", n.Connected, n.NeedsReauth, n.Disconnected, n.Paused, n.Held),
 		Columns: []views.Column{
-			{Name: "Id", Numbers: true}, {Name: "User"}, {Name: "Account"}, {Name: "State"}, {Name: "Unsent", Numbers: true}, {Name: "Oldest unsent"},
-			{Name: "Who must act"}, {Name: "What was wrong last"}, {Name: "Last sync"},
+			{Name: "Id", Numbers: true}, {Name: "User"}, {Name: "Account"}, {Name: "State"}, {Name: "Unsent", Numbers: true}, {Name: "Oldest unsent", Short: true},
+			{Name: "Who must act"}, {Name: "What was wrong last"}, {Name: "Last sync", Short: true},
 		},
 		Empty: "Nobody has connected with Harvest yet.",
 	}
@@ -203,6 +203,7 @@ func (h *adminHandler) connectionPage(w http.ResponseWriter, r *http.Request, ty
 	if c.Pause.Until.IsZero() {
 		page.Said = wentBackIf(c.Held)
 	} else {
+		page.Stand.Note = "" // the sentence says it all
 		page.Said = sentences(c.PausedBy+" has paused it until "+moment(c.Pause.Until).Text+": “"+c.Pause.Reason+"”.", "Nothing is exchanged with Harvest until then. What its user pushes waits, and is sent by itself after that.")
 	}
 	if mayAct(r) {

@@ -34,7 +34,7 @@ func (h *adminHandler) limitsPage(r *http.Request) (views.AdminTablePage, error)
 		Tab: views.AdminLimits, Heading: "Limits",
 		Intro: "What holds calls to Harvest back: the pace that keeps below Harvest's limits, pauses that Harvest asked for, and breakers that open when it keeps failing.",
 		Table: views.AdminTable{
-			Columns: []views.Column{{Name: "Calls"}, {Name: "Now"}, {Name: "Until"}, {Name: "By whom"}, {Name: "Failures in a row", Numbers: true}, {Name: "Free now", Numbers: true}},
+			Columns: []views.Column{{Name: "Calls"}, {Name: "Now", Short: true}, {Name: "Until", Short: true}, {Name: "By whom"}, {Name: "Failures in a row", Numbers: true}, {Name: "Free now", Numbers: true}},
 			Empty:   "Harvest has not been called yet.",
 		},
 	}

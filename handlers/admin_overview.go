@@ -368,7 +368,7 @@ func chartsOf(samples []db.Sample, of chartSpan, first time.Time, moment func(ti
 	whole := func(v float64) string { return strconv.Itoa(int(v)) }
 	return []views.Chart{
 		chartOf("attempts", "Attempts "+of.each, labels, whole, series{"Attempts", attempts}),
-		chartOf("p95", "Time that 95 of 100 attempts took at most", labels, func(v float64) string { return tookWords(time.Duration(v) * time.Millisecond) }, series{"p95", p95}),
+		chartOf("p95", "95 of 100 attempts took", labels, func(v float64) string { return tookWords(time.Duration(v) * time.Millisecond) }, series{"p95", p95}),
 		chartOf("errors", "What went wrong "+of.each, labels, whole, series{"Not reached", errors[0]}, series{"In doubt", errors[1]}, series{"Refused", errors[2]}, series{"Access revoked", errors[3]}),
 		chartOf("oldest", "Longest wait of a write to be sent", labels, func(v float64) string { return span(time.Duration(v) * time.Second) }, series{"Longest wait", oldest}),
 	}

@@ -161,7 +161,7 @@ func TestChartOf(t *testing.T) {
 		{At: first.Add(55 * time.Minute), Attempts: 5, Oldest: time.Hour},
 	}, span, first, moment)
 	for i, want := range []string{
-		"Attempts per 5 minutes from 13:35 to 14:30: at most 5, at 14:30", "Time that 95 of 100 attempts took at most from 13:35 to 14:30: at most 1 s, at 13:35",
+		"Attempts per 5 minutes from 13:35 to 14:30: at most 5, at 14:30", "95 of 100 attempts took from 13:35 to 14:30: at most 1 s, at 13:35",
 		"What went wrong per 5 minutes from 13:35 to 14:30: at most 2, at 13:35", "Longest wait of a write to be sent from 13:35 to 14:30: at most 60 min, at 14:30",
 	} {
 		if charts[i].Summary != want {

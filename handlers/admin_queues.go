@@ -46,7 +46,7 @@ func (h *adminHandler) queuesPage(r *http.Request) (views.AdminTablePage, error)
 	page := views.AdminTablePage{
 		Tab: views.AdminQueues, Heading: "Queues", Intro: "What the workers have to do, by kind. Each queue has workers of its own in every process that works.",
 		Table: views.AdminTable{Columns: []views.Column{
-			{Name: "Queue"}, {Name: "State"}, {Name: "Running", Numbers: true}, {Name: "Due", Numbers: true}, {Name: "Longest wait"},
+			{Name: "Queue"}, {Name: "State"}, {Name: "Running", Numbers: true}, {Name: "Due", Numbers: true}, {Name: "Longest wait", Short: true},
 			{Name: "For later", Numbers: true}, {Name: "At once per process", Numbers: true},
 		}},
 	}

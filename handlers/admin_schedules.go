@@ -22,7 +22,7 @@ func (h *adminHandler) schedules(w http.ResponseWriter, r *http.Request) error {
 	page := views.AdminTablePage{
 		Tab: views.AdminSchedules, Heading: "Schedules", Intro: "What runs by itself, in whichever process is first.",
 		Table: views.AdminTable{
-			Columns: []views.Column{{Name: "What"}, {Name: "Every"}, {Name: "Last start"}, {Name: "What came of it"}, {Name: "Took", Numbers: true}, {Name: "Next"}, {Name: "By hand"}},
+			Columns: []views.Column{{Name: "What"}, {Name: "Every", Short: true}, {Name: "Last start", Short: true}, {Name: "What came of it"}, {Name: "Took", Numbers: true}, {Name: "Next", Short: true}, {Name: "By hand"}},
 			Empty:   "No worker has run yet.",
 		},
 	}

@@ -53,8 +53,8 @@ func (h *adminHandler) users(w http.ResponseWriter, r *http.Request) error {
 				string(ledger.NeedsReauth), "Must connect again", string(ledger.Disconnected), "Disconnected", string(db.NoConnection), "Never connected")},
 		}},
 		Table: views.AdminTable{
-			Summary: fmt.Sprintf("%d users, %d viewers, %d operators, %d admins.", n[db.RoleUser], n[db.RoleViewer], n[db.RoleOperator], n[db.RoleAdmin]),
-			Columns: []views.Column{{Name: "Email"}, {Name: "Role"}, {Name: "Since"}, {Name: "Logged in on", Numbers: true}, {Name: "Last seen"}, {Name: "Harvest"}, {Name: "Company"}},
+			Summary: fmt.Sprintf("%s, %s, %s, %s.", counted(n[db.RoleUser], "user", "users"), counted(n[db.RoleViewer], "viewer", "viewers"), counted(n[db.RoleOperator], "operator", "operators"), counted(n[db.RoleAdmin], "admin", "admins")),
+			Columns: []views.Column{{Name: "Email"}, {Name: "Role"}, {Name: "Since", Short: true}, {Name: "Logged in on", Numbers: true}, {Name: "Last seen", Short: true}, {Name: "Harvest", Short: true}, {Name: "Company"}},
 			Empty:   "Nobody matches.",
 		},
 	}

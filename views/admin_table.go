@@ -85,6 +85,7 @@ type AdminForm struct {
 type Column struct {
 	Name    string
 	Numbers bool // set right-aligned, in tabular figures
+	Short   bool // never broken into lines: a state, a time
 }
 
 // TableCell is text with, at most, an address, a tone, or actions.
@@ -95,6 +96,8 @@ type TableCell struct {
 	Note    string    // in small print below
 	Actions []TableAction
 }
+
+func (t TableCell) empty() bool { return t.Text == "" && t.Note == "" && len(t.Actions) == 0 }
 
 // mark is the class of the mark that goes with the tone; empty for none.
 func (t TableCell) mark() string {
@@ -118,10 +121,14 @@ type TableAction struct {
 }
 
 func columnClass(c Column) string {
-	if c.Numbers {
+	switch {
+	case c.Numbers:
 		return "num"
+	case c.Short:
+		return "short"
+	default:
+		return "text"
 	}
-	return "text"
 }
 
 // cellClass is the class of the i-th column; further cells are text.
@@ -130,4 +137,13 @@ func (t AdminTable) cellClass(i int) string {
 		return columnClass(t.Columns[i])
 	}
 	return "text"
+}
+
+// label names the i-th cell of a row where the head of the table is not shown: on
+// a narrow screen. The first says what the row is about, and needs no name.
+func (t AdminTable) label(i int) string {
+	if i >= len(t.Columns) || i == 0 && !t.Columns[0].Numbers {
+		return ""
+	}
+	return t.Columns[i].Name
 }
