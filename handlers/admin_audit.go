@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -66,7 +67,7 @@ func (h *adminHandler) audit(w http.ResponseWriter, r *http.Request) error {
 			{Name: "to", Label: "To", Type: "date", Value: query.Get("to")},
 		}},
 		Table: views.AdminTable{
-			Columns: []views.Column{{Name: "When", Short: true}, {Name: "Who"}, {Name: "What"}, {Name: "To what"}, {Name: "Before and after"}},
+			Columns: []views.Column{{Name: "When", Short: true}, {Name: "Who"}, {Name: "What"}, {Name: "To what", Short: true}, {Name: "Before and after"}},
 			Empty:   "Nothing was done yet.",
 		},
 	}
@@ -133,12 +134,21 @@ func inZone(text string, moment func(time.Time) views.Moment) string {
 	return strings.Join(words, " ")
 }
 
+// detailWords tells a detail, and nothing of what in it is empty.
 func detailWords(value any) string {
 	switch v := value.(type) {
 	case nil:
 		return ""
 	case string:
 		return v
+	case map[string]any:
+		var words []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if said := detailWords(v[name]); said != "" && said != "0" && said != "0001-01-01T00:00:00Z" {
+				words = append(words, name+" "+said)
+			}
+		}
+		return strings.Join(words, ", ")
 	case []any:
 		words := make([]string, len(v))
 		for i := range v {
