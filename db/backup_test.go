@@ -27,6 +27,7 @@ import (
 	"furrow/db"
 	"furrow/db/dbtest"
 	"furrow/ledger"
+	"furrow/planner"
 )
 
 // backUp saves the database and returns the file's content.
@@ -130,6 +131,7 @@ func lived(t *testing.T) *fixture {
 	f.plan(t, f.cell(0, 0), 90, "tab\tback\\slash, line\nbreak, \"quotes\", Ærø, \\N")
 	f.plan(t, f.cell(1, 0), 30, "")
 	f.change(t, db.PlanChange{Rows: []db.RowChange{{Week: f.week, Row: f.rows[2], Kept: true}}})
+	f.change(t, db.PlanChange{Days: planner.TimeOff{First: f.week.End(), Last: f.week.End(), Name: "a long weekend"}.Take()})
 	f.push(t, nil)
 	f.sent(t, 501)
 	for _, statement := range []string{

@@ -24,6 +24,7 @@ type PlanChange struct {
 	Seen  int64
 	Cells []planner.Edit // at most one of each cell
 	Rows  []RowChange
+	Days  []planner.DayEdit // at most one of each date
 	Order *OrderChange
 	// Partly: what can be stored is stored, and the rest told as conflicts.
 	// Otherwise a conflict keeps everything from being stored.
@@ -32,7 +33,7 @@ type PlanChange struct {
 	// their last cell is cleared, and it can be undone there whatever it touched.
 	KeepIn *planner.Week
 
-	days []planner.Date // that it belongs to, beside those that it touches
+	belongs []planner.Date // dates, beside those that it touches
 }
 
 // SeenAll is the version of a change that may overwrite whatever there is.
@@ -51,6 +52,7 @@ type Changed struct {
 	ID        int64            // of the change; 0: everything was so already
 	Cells     []planner.CellID // that are different now
 	Rows      []RowChange      // likewise
+	Days      []planner.Date   // likewise
 	Reordered bool
 	Conflicts []planner.CellID // not stored: changed by another form meanwhile
 }
@@ -105,7 +107,7 @@ func (tx *Tx) changePlan(ctx context.Context, userID int64, change PlanChange, u
 	rows := change.Rows
 	if change.KeepIn != nil {
 		rows = append(rows, cleared(*change.KeepIn, store)...)
-		change.days = append(change.days, change.KeepIn.Start, change.KeepIn.End())
+		change.belongs = append(change.belongs, change.KeepIn.Start, change.KeepIn.End())
 	}
 	if changed.Rows, err = tx.storeRows(ctx, userID, rows); err != nil {
 		return Changed{}, err
@@ -113,20 +115,31 @@ func (tx *Tx) changePlan(ctx context.Context, userID int64, change PlanChange, u
 	for _, row := range changed.Rows {
 		store.FirstDay, store.LastDay = min(store.FirstDay, row.Week.Start), max(store.LastDay, row.Week.End())
 	}
+	days, err := tx.changedDays(ctx, userID, change.Days, change.MutationID)
+	if err != nil {
+		return Changed{}, err
+	}
+	changed.Days = days.Dates
+	change.belongs = append(change.belongs, days.Dates...)
 	if store.Reorder, err = tx.changeOrder(ctx, userID, change.Order); err != nil {
 		return Changed{}, err
 	}
 	if changed.Reordered = store.Reorder != nil; changed.Reordered {
-		change.days = append(change.days, change.Order.Week.Start, change.Order.Week.End())
+		change.belongs = append(change.belongs, change.Order.Week.Start, change.Order.Week.End())
 	}
-	if len(changed.Cells)+len(changed.Rows) == 0 && !changed.Reordered && undoes == nil {
+	if len(changed.Cells)+len(changed.Rows)+len(changed.Days) == 0 && !changed.Reordered && undoes == nil {
 		return changed, nil
 	}
-	for _, day := range change.days {
+	for _, day := range change.belongs {
 		store.FirstDay, store.LastDay = min(store.FirstDay, day), max(store.LastDay, day)
 	}
 	if changed.ID, err = tx.q.ChangeStore(ctx, store); err != nil {
 		return Changed{}, err
+	}
+	if len(changed.Days) > 0 {
+		if err := tx.q.DaysStore(ctx, days); err != nil {
+			return Changed{}, err
+		}
 	}
 	return changed, tx.addRowEvents(ctx, userID, change.MutationID, changed.Rows)
 }
@@ -250,8 +263,9 @@ func (tx *Tx) addRowEvents(ctx context.Context, userID int64, mutationID string,
 type Undone struct {
 	Changed
 
-	Kind planner.ChangeKind // of the change that was taken back
-	Left []planner.CellID   // changed again since, so they stay as they are
+	Kind     planner.ChangeKind // of the change that was taken back
+	Left     []planner.CellID   // changed again since, so they stay as they are
+	LeftDays []planner.Date     // likewise
 }
 
 // Undo takes a change of a week back: the one with an id, or, if that is 0, the
@@ -305,16 +319,20 @@ func (tx *Tx) takeBack(ctx context.Context, userID int64, week planner.Week, id 
 	if back.Order, err = tx.orderBefore(ctx, userID, week, change.MutationID); err != nil {
 		return Undone{}, err
 	}
-	if len(back.Cells)+len(back.Rows) == 0 && back.Order == nil {
+	var leftDays []planner.Date
+	if back.Days, leftDays, err = tx.daysBefore(ctx, userID, change.MutationID); err != nil {
+		return Undone{}, err
+	}
+	if len(back.Cells)+len(back.Rows)+len(back.Days) == 0 && back.Order == nil {
 		return Undone{}, planner.ErrConflict
 	}
-	back.Kind, back.MutationID, back.Seen, back.days = kind, mutationID, SeenAll, []planner.Date{change.FirstDay, change.LastDay}
+	back.Kind, back.MutationID, back.Seen, back.belongs = kind, mutationID, SeenAll, []planner.Date{change.FirstDay, change.LastDay}
 	changed, err := tx.changePlan(ctx, userID, back, &change.ID)
 	if err != nil {
 		return Undone{}, err
 	}
 	err = tx.q.ChangeTakeBack(ctx, dbgen.ChangeTakeBackParams{UserID: userID, ID: change.ID, By: changed.ID})
-	return Undone{Changed: changed, Kind: planner.ChangeKind(change.Kind), Left: left}, err
+	return Undone{Changed: changed, Kind: planner.ChangeKind(change.Kind), Left: left, LeftDays: leftDays}, err
 }
 
 // reverse is the change that takes a mutation back, without the cells that were
@@ -349,27 +367,40 @@ func (tx *Tx) reverse(ctx context.Context, userID int64, mutationID string) (bac
 	return back, left, err
 }
 
-// BackTo returns what makes a week what it was after a change: the cells and
-// rows that were changed since. Some may be so again.
-func (tx *Tx) BackTo(ctx context.Context, userID int64, week planner.Week, change int64) (cells []planner.Edit, rows []RowChange, err error) {
-	found, err := tx.q.CellsBack(ctx, dbgen.CellsBackParams{UserID: userID, FirstDay: week.Start, LastDay: week.End(), ID: change})
-	for _, c := range found {
-		cells = append(cells, planner.Edit{
+// BackTo returns what makes a week what it was after a change: the cells, rows
+// and days that were changed since. Some may be so again. The order of rows is
+// that of all weeks, and stays.
+func (tx *Tx) BackTo(ctx context.Context, userID int64, week planner.Week, change int64) (PlanChange, error) {
+	back, err := tx.backTo(ctx, userID, week, change)
+	if err != nil {
+		return PlanChange{}, fmt.Errorf("week %s of user %d after change %d: %w", week, userID, change, err)
+	}
+	return back, nil
+}
+
+func (tx *Tx) backTo(ctx context.Context, userID int64, week planner.Week, change int64) (back PlanChange, err error) {
+	cells, err := tx.q.CellsBack(ctx, dbgen.CellsBackParams{UserID: userID, FirstDay: week.Start, LastDay: week.End(), ID: change})
+	if err != nil {
+		return back, err
+	}
+	for _, c := range cells {
+		back.Cells = append(back.Cells, planner.Edit{
 			Cell: planner.CellID{RowID: planner.RowID{ProjectID: c.ProjectID, TaskID: c.TaskID}, Date: c.Date},
 			To:   planner.Cell{Planned: planner.Minutes(c.MinutesBefore), Note: c.NoteBefore},
 		})
 	}
-	if err == nil {
-		var kept []dbgen.RowsBackRow
-		kept, err = tx.q.RowsBack(ctx, dbgen.RowsBackParams{UserID: userID, FirstDay: week.Start, LastDay: week.End(), ID: change})
-		for _, r := range kept {
-			rows = append(rows, RowChange{Week: planner.Week{Start: r.Week}, Row: planner.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Kept: r.Kept})
-		}
-	}
+	rows, err := tx.q.RowsBack(ctx, dbgen.RowsBackParams{UserID: userID, FirstDay: week.Start, LastDay: week.End(), ID: change})
 	if err != nil {
-		return nil, nil, fmt.Errorf("week %s of user %d after change %d: %w", week, userID, change, err)
+		return back, err
 	}
-	return cells, rows, nil
+	for _, r := range rows {
+		back.Rows = append(back.Rows, RowChange{Week: planner.Week{Start: r.Week}, Row: planner.RowID{ProjectID: r.ProjectID, TaskID: r.TaskID}, Kept: r.Kept})
+	}
+	days, err := tx.q.DaysBack(ctx, dbgen.DaysBackParams{UserID: userID, FirstDay: week.Start, LastDay: week.End(), ID: change})
+	for _, d := range days {
+		back.Days = append(back.Days, planner.DayEdit{Date: d.Date, To: planner.Workday{Off: d.OffBefore, Name: d.NameBefore}})
+	}
+	return back, err
 }
 
 // CellEdit is a change of one cell. A nil note is left alone.

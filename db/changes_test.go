@@ -48,15 +48,17 @@ func (f *fixture) redo(ctx context.Context, mutation string) (undone db.Undone, 
 	return undone, err
 }
 
-// planned is the plan of the fixture's week, and the rows kept in it.
+// planned is the plan of the fixture's week, the rows kept in it, and its days
+// off.
 type planned struct {
 	Cells map[planner.CellID]planner.Cell
 	Kept  []planner.RowID
+	Off   []planner.DayOff
 }
 
 func (f *fixture) planned(ctx context.Context) (planned, error) {
 	plan, err := f.store.WeekPlan(ctx, f.userID, f.week)
-	p := planned{Cells: map[planner.CellID]planner.Cell{}}
+	p := planned{Cells: map[planner.CellID]planner.Cell{}, Off: plan.Off}
 	for _, row := range plan.Rows {
 		for d, c := range row.Cells {
 			if c.Planned > 0 || c.Note != "" {
@@ -81,7 +83,7 @@ func TestUndoRestoresExactly(t *testing.T) {
 	f := newFixture(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		ctx := t.Context()
-		for _, table := range []string{"cells", "plan_events", "week_rows", "plan_changes"} {
+		for _, table := range []string{"cells", "plan_events", "week_rows", "days_off", "plan_changes"} {
 			if _, err := f.pool.Exec(ctx, "delete from "+table); err != nil {
 				rt.Fatal(err)
 			}
@@ -108,7 +110,7 @@ func TestUndoRestoresExactly(t *testing.T) {
 						changed, err := tx.ChangePlan(ctx, f.userID, change)
 						if i == 0 {
 							id = changed.ID
-						} else if len(changed.Cells) > 0 {
+						} else if len(changed.Cells)+len(changed.Days) > 0 {
 							return fmt.Errorf("the same form again: %+v", changed)
 						}
 						return err
@@ -148,7 +150,7 @@ func TestUndoRestoresExactly(t *testing.T) {
 	})
 }
 
-// drawChange is a change of some cells and rows of the fixture's week.
+// drawChange is a change of some cells, rows and days of the fixture's week.
 func (f *fixture) drawChange(rt *rapid.T) db.PlanChange {
 	cells := map[planner.CellID]planner.Edit{}
 	for range rapid.IntRange(0, 4).Draw(rt, "cells") {
@@ -159,6 +161,13 @@ func (f *fixture) drawChange(rt *rapid.T) db.PlanChange {
 		}
 	}
 	change := db.PlanChange{Kind: planner.ChangeEdit, Seen: db.SeenAll, Cells: slices.Collect(maps.Values(cells))}
+	for _, d := range rapid.SliceOfNDistinct(rapid.IntRange(0, 3), 0, 3, rapid.ID).Draw(rt, "days") {
+		to := planner.Workday{Off: rapid.Bool().Draw(rt, "off")}
+		if to.Off {
+			to.Name = rapid.SampledFrom([]string{"", "Christmas"}).Draw(rt, "off for")
+		}
+		change.Days = append(change.Days, planner.DayEdit{Date: f.week.Day(d), To: to})
+	}
 	if rapid.Bool().Draw(rt, "a row too") {
 		change.Rows = []db.RowChange{{Week: f.week, Row: f.rows[rapid.IntRange(0, 2).Draw(rt, "row kept")], Kept: rapid.Bool().Draw(rt, "kept")}}
 	}
@@ -237,15 +246,18 @@ func TestBackTo(t *testing.T) {
 	}
 	note(f.change(t, db.PlanChange{Kind: planner.ChangeEdit, Cells: []planner.Edit{to(f.cell(0, 0), 60)}}))
 	note(f.change(t, db.PlanChange{Kind: "add_row", Rows: []db.RowChange{{Week: f.week, Row: f.rows[2], Kept: true}}}))
+	note(f.change(t, db.PlanChange{Kind: planner.ChangeTimeOff, Days: planner.TimeOff{First: f.week.Day(2), Last: f.week.Day(3), Name: "moving"}.Take()}))
+	note(f.change(t, db.PlanChange{Kind: planner.ChangeWorkAgain, Days: planner.TimeOff{First: f.week.Day(3), Last: f.week.Day(3)}.WorkAgain()}))
 	note(f.change(t, db.PlanChange{Kind: planner.ChangePaste, Seen: db.SeenAll, Cells: []planner.Edit{to(f.cell(0, 0), 0), to(f.cell(1, 3), 15)}}))
 	note(f.change(t, db.PlanChange{Kind: "remove_row", Rows: []db.RowChange{{Week: f.week, Row: f.rows[2]}}}))
 	for i, want := range states {
 		err := f.store.InTx(t.Context(), func(tx *db.Tx) error {
-			cells, rows, err := tx.BackTo(t.Context(), f.userID, f.week, ids[i])
+			back, err := tx.BackTo(t.Context(), f.userID, f.week, ids[i])
 			if err != nil {
 				return err
 			}
-			_, err = tx.ChangePlan(t.Context(), f.userID, db.PlanChange{Kind: "restore", MutationID: rand.Text(), Seen: db.SeenAll, Cells: cells, Rows: rows})
+			back.Kind, back.MutationID, back.Seen = planner.ChangeRestore, rand.Text(), db.SeenAll
+			_, err = tx.ChangePlan(t.Context(), f.userID, back)
 			return err
 		})
 		if err != nil {

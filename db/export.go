@@ -54,6 +54,7 @@ func exportTables() []exportTable {
 		{name: "plan_changes", about: "the history of the plan: what was done in one go", order: "id"},
 		{name: "plan_events", about: "the history of the plan: each cell before and after", order: "id"},
 		{name: "row_events", about: "the history of the plan: rows put in and taken out", order: "id"},
+		{name: "day_events", about: "the history of the plan: days off before and after", order: "id"},
 		{name: "week_templates", about: "templates by name", order: "id"},
 		{
 			name: "template_cells", about: "what the templates hold", order: "template_id, weekday, project_id, task_id",

@@ -19,6 +19,7 @@ type DoneChange struct {
 	UndoneAt   time.Time // zero: it was not taken back
 	Cells      []ChangedCell
 	Rows       []ChangedRow
+	Days       []ChangedDay
 }
 
 // ChangedCell is what a change made of a cell.
@@ -34,6 +35,13 @@ type ChangedRow struct {
 	RowChange
 
 	Name RowName
+}
+
+// ChangedDay is what a change made of a date.
+type ChangedDay struct {
+	Date          planner.Date
+	Before, After planner.Workday
+	Stands        bool // the date is still so
 }
 
 // Changes returns the changes that touch a week, latest first: those with an id
@@ -84,7 +92,26 @@ func (s *Store) changes(ctx context.Context, userID int64, week planner.Week, be
 			Name:      RowName{ClientID: r.ClientID, Client: r.Client, Project: r.Project, Task: r.Task},
 		})
 	}
+	if err != nil {
+		return nil, err
+	}
+	days, err := s.q.HistoryDays(ctx, dbgen.HistoryDaysParams{UserID: userID, Ids: ids})
+	for _, d := range days {
+		change := at[d.ID]
+		change.Days = append(change.Days, ChangedDay{
+			Date: d.Date, Before: planner.Workday{Off: d.OffBefore, Name: d.NameBefore}, After: planner.Workday{Off: d.OffAfter, Name: d.NameAfter}, Stands: d.Stands,
+		})
+	}
 	return changes, err
+}
+
+// LatestChange returns the latest change that touches a week; 0 if there is none.
+func (tx *Tx) LatestChange(ctx context.Context, userID int64, week planner.Week) (int64, error) {
+	id, err := tx.q.ChangeLatest(ctx, dbgen.ChangeLatestParams{UserID: userID, FirstDay: week.Start, LastDay: week.End()})
+	if err != nil {
+		return 0, fmt.Errorf("latest change of week %s of user %d: %w", week, userID, err)
+	}
+	return id, nil
 }
 
 // ChangeAt returns when a change was made; [planner.ErrNotFound] if the user has

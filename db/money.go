@@ -255,25 +255,3 @@ func (s *Store) DaysOff(ctx context.Context, userID int64, from planner.Date) ([
 	}
 	return days, nil
 }
-
-// TakeOff makes days off of dates. Those that are days off already get the name.
-func (s *Store) TakeOff(ctx context.Context, userID int64, off planner.TimeOff) error {
-	err := s.q.DaysOffAdd(ctx, dbgen.DaysOffAddParams{UserID: userID, FirstDay: off.First, LastDay: off.Last, Name: off.Name})
-	if err != nil {
-		return fmt.Errorf("take %s to %s off for user %d: %w", off.First, off.Last, userID, err)
-	}
-	return nil
-}
-
-// WorkAgain makes working days of the days off between two dates, which are
-// among them. [planner.ErrNotFound]: there are none.
-func (s *Store) WorkAgain(ctx context.Context, userID int64, first, last planner.Date) error {
-	n, err := s.q.DaysOffRemove(ctx, dbgen.DaysOffRemoveParams{UserID: userID, FirstDay: first, LastDay: last})
-	if err == nil && n == 0 {
-		err = planner.ErrNotFound
-	}
-	if err != nil {
-		return fmt.Errorf("work again from %s to %s for user %d: %w", first, last, userID, err)
-	}
-	return nil
-}

@@ -236,9 +236,7 @@ func TestCapacityAndTimeOff(t *testing.T) {
 	}
 	christmas := planner.TimeOff{First: f.week.Day(2), Last: f.week.End() + 2, Name: "Christmas"}
 	for _, off := range []planner.TimeOff{{First: f.week.Day(3), Last: f.week.Day(3), Name: "moving"}, christmas, christmas} {
-		if err := f.store.TakeOff(ctx, f.userID, off); err != nil {
-			t.Fatal(err)
-		}
+		f.change(t, db.PlanChange{Kind: planner.ChangeTimeOff, Days: off.Take()})
 	}
 	capacities := func() (all []planner.Minutes) {
 		plan := f.weekPlan(t)
@@ -257,11 +255,19 @@ func TestCapacityAndTimeOff(t *testing.T) {
 	}
 
 	other, _ := f.user(t, "jonas@example.com", 2)
-	if err := f.store.WorkAgain(ctx, other, f.week.Start, f.week.End()); !errors.Is(err, planner.ErrNotFound) {
-		t.Errorf("somebody else's days off: %v", err)
-	}
-	if err := f.store.WorkAgain(ctx, f.userID, f.week.Day(3), f.week.End()); err != nil {
+	work := db.PlanChange{Kind: planner.ChangeWorkAgain, MutationID: "work again", Days: planner.TimeOff{First: f.week.Day(3), Last: f.week.End()}.WorkAgain()}
+	err := f.store.InTx(ctx, func(tx *db.Tx) error {
+		changed, err := tx.ChangePlan(ctx, other, work)
+		if changed.ID != 0 {
+			t.Errorf("somebody else's days off: %+v", changed)
+		}
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
+	}
+	if changed := f.change(t, work); len(changed.Days) != 4 {
+		t.Errorf("worked again: %+v", changed)
 	}
 	if diff := cmp.Diff([]planner.Minutes{240, 0, 0, 450, 450, 0, 1440}, capacities()); diff != "" {
 		t.Error(diff)

@@ -328,6 +328,48 @@ func TestFocusAfterMorph(t *testing.T) {
 	}
 }
 
+// on waits until the focus is on something, by its words.
+func (p *page) on(want string) {
+	p.tb.Helper()
+	waitFor(p.tb, patience, "the focus to be on "+want, func() error {
+		if now := words(p.focused()); now != want {
+			return fmt.Errorf("it is on %s", now)
+		}
+		return nil
+	})
+}
+
+// A day off is taken back by its toast, and by Ctrl+Z when the page was loaded
+// again.
+func TestDayOffUndone(t *testing.T) {
+	t.Parallel()
+	program := startProgram(t, "--sandbox")
+	ida := newPerson(t, program)
+	ida.setUp()
+	monday := farMonday()
+	r := freeRows()[0]
+	ida.addRows(monday, r)
+	p := openTab(t, program).loggedIn(ida)
+	p.open(weekPath(monday))
+	off, work := "Day off on "+spoken(monday), "Work on "+spoken(monday)
+	p.click("button", off)
+	p.sees(spoken(monday) + " is a day off now.")
+	p.undoes("time off")
+	p.find("button", is(off))
+	p.click("button", off)
+	p.find("button", is(work))
+	p.open(weekPath(monday))
+	p.cell(r, monday).focus()
+	p.chord(chromedp.ModifierCtrl, "z")
+	p.sees("Undone: time off.")
+	p.find("button", is(off))
+	p.chord(chromedp.ModifierCtrl|chromedp.ModifierShift, "z")
+	p.find("button", is(work))
+	p.at(r, monday)
+	p.click("link", "History")
+	p.find("heading", is("Done again: time off: Mon 6 Jan: working day → day off"))
+}
+
 // Who presses what goes away with its answer has the focus in the grid again.
 func TestFocusAfterPress(t *testing.T) {
 	t.Parallel()
@@ -359,7 +401,7 @@ func TestFocusAfterPress(t *testing.T) {
 	p.at(rows[0], monday)
 	p.click("button", "Day off on Monday 6 January")
 	p.sees("Monday 6 January is a day off now.")
-	p.at(rows[0], monday)
+	p.on("Work on Monday 6 January")
 
 	// What is opened over the week does not rename it.
 	p.click("link", "Quick add")

@@ -84,7 +84,12 @@ func (b *testBundle) ada() adaIDs {
 	}))
 	off, err := planner.ParseDate(adaOff)
 	must(err)
-	must(b.store.TakeOff(ctx, ids.user, planner.TimeOff{First: off, Last: off, Name: "Ada's day off"}))
+	must(b.store.InTx(ctx, func(tx *db.Tx) error {
+		_, err := tx.ChangePlan(ctx, ids.user, db.PlanChange{
+			Kind: planner.ChangeTimeOff, MutationID: "ada's day off", Days: planner.TimeOff{First: off, Last: off, Name: "Ada's day off"}.Take(),
+		})
+		return err
+	}))
 	must(b.store.SetRates(ctx, ids.user, map[planner.RowID]planner.Rate{row: {PerHour: planner.Money{Minor: 12_345}, Known: true}}))
 	b.loggedIn(adaEmail)
 	must(b.pool.QueryRow(ctx, "select id from sessions where user_id = $1", ids.user).Scan(&ids.session))

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"strconv"
@@ -105,7 +106,12 @@ func (h *capacityHandler) takeOff(w http.ResponseWriter, r *http.Request) error 
 	if len(errs) > 0 {
 		return h.page(w, r, http.StatusUnprocessableEntity, nil, f.fields(errs, "first", "last", "name"))
 	}
-	if err := h.store.TakeOff(r.Context(), currentUser(r).ID, off); err != nil {
+	change := db.PlanChange{Kind: planner.ChangeTimeOff, MutationID: rand.Text(), Days: off.Take()}
+	err = h.store.InMutation(r.Context(), func(tx *db.Tx) error {
+		_, err := tx.ChangePlan(r.Context(), currentUser(r).ID, change)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	h.sessions.flash(r.Context(), views.FlashGood, timeOffWords(off)+" off now.")
@@ -148,7 +154,15 @@ func (h *capacityHandler) workAgain(w http.ResponseWriter, r *http.Request) erro
 	if len(errs) > 0 {
 		return errMalformed
 	}
-	if err := h.store.WorkAgain(r.Context(), currentUser(r).ID, off.First, off.Last); err != nil {
+	change := db.PlanChange{Kind: planner.ChangeWorkAgain, MutationID: rand.Text(), Days: off.WorkAgain()}
+	err = h.store.InMutation(r.Context(), func(tx *db.Tx) error {
+		changed, err := tx.ChangePlan(r.Context(), currentUser(r).ID, change)
+		if err == nil && changed.ID == 0 {
+			err = planner.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	h.sessions.flash(r.Context(), views.FlashGood, timeOffWords(off)+" for working again.")
@@ -163,8 +177,7 @@ func timeOffWords(off planner.TimeOff) string {
 	return off.First.Format("2 January 2006") + " to " + off.Last.Format("2 January 2006") + " are"
 }
 
-// setDayOff makes a day of a week a day off, or a working day again. It leads
-// back to the week, where the same button takes it back.
+// setDayOff makes a day of a week a day off, or a working day again.
 func (h *weekHandler) setDayOff(w http.ResponseWriter, r *http.Request) error {
 	user, week, f, err := weekForm(r)
 	if err != nil {
@@ -174,20 +187,50 @@ func (h *weekHandler) setDayOff(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || !week.Contains(day) {
 		return planner.ErrNotFound
 	}
-	said := day.Format("Monday 2 January")
-	switch f.Get("off") {
-	case "yes":
-		err = h.store.TakeOff(r.Context(), user.ID, planner.TimeOff{First: day, Last: day})
-		said += " is a day off now. “Work” in its head takes that back."
-	case "no":
-		err = h.store.WorkAgain(r.Context(), user.ID, day, day)
-		said += " is a working day again. “Day off” in its head takes that back."
-	default:
-		err = errMalformed
-	}
-	if err != nil && !errors.Is(err, planner.ErrNotFound) { // it is a working day already
+	mutation, err := dayMutation(f, day)
+	if err != nil {
 		return err
 	}
-	h.sessions.flash(r.Context(), views.FlashGood, said)
-	return h.redirect(w, r, views.DayPath(week, day))
+	to, kind, said := planner.Workday{Off: true}, planner.ChangeTimeOff, day.Format("Monday 2 January")+" is a day off now."
+	switch f.Get("off") {
+	case "yes":
+	case "no":
+		to, kind, said = planner.Workday{}, planner.ChangeWorkAgain, day.Format("Monday 2 January")+" is a working day again."
+	default:
+		return errMalformed
+	}
+	var changed db.Changed
+	err = h.store.InMutation(r.Context(), func(tx *db.Tx) error {
+		var err error
+		if changed.ID, err = tx.Stored(r.Context(), user.ID, mutation); err != nil || changed.ID != 0 {
+			return err // the same form again
+		}
+		now, err := tx.DaysNow(r.Context(), user.ID, []planner.Date{day})
+		if err != nil || now[0].Off == to.Off { // what it is off for stays
+			return err
+		}
+		changed, err = tx.ChangePlan(r.Context(), user.ID, db.PlanChange{Kind: kind, MutationID: mutation, Days: []planner.DayEdit{{Date: day, To: to}}})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !wantsFragment(r) {
+		h.sessions.flash(r.Context(), views.FlashGood, said)
+		return h.redirect(w, r, views.DayPath(week, day))
+	}
+	return h.changed(w, r, week, said, changed)
+}
+
+// dayMutation is the id of what a button of a day's head does. The buttons of a
+// page have the same form, and more than one may be pressed before it is renewed.
+func dayMutation(f form, day planner.Date) (string, error) {
+	id, err := mutationID(f)
+	if err == nil {
+		id += "-" + day.String() + "-" + f.Get("off")
+	}
+	if len(id) > maxMutationID {
+		err = errMalformed
+	}
+	return id, err
 }

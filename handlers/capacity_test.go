@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/google/go-cmp/cmp"
 )
 
 // heads is what the heads of the seven days say, in order, without white space.
@@ -148,4 +151,126 @@ func TestDayOff(t *testing.T) {
 	press("2026-11-30", "yes", http.StatusNotFound)
 	press("today", "yes", http.StatusNotFound)
 	press(adaWeek, "perhaps", http.StatusBadRequest)
+}
+
+// A day off is a change of the plan like others: it counts once, is named in the
+// history with what was before, and goes back by undo, redo and restore.
+func TestDayOffIsAChange(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ada()
+	in := b.loggedIn(adaEmail)
+	if err := b.store.SetCapacity(t.Context(), b.userID(adaEmail), everyDay(420)); err != nil {
+		t.Fatal(err)
+	}
+	const tuesday = "2026-11-24"
+	press := func(day, off, mutation string) answer {
+		t.Helper()
+		got := in.post(adaPath+"/days/"+day+"/off", url.Values{"off": {off}, "mutation_id": {mutation}}, htmxHeaders...)
+		if got.status != http.StatusOK {
+			t.Fatalf("%s %s: status %d: %s", day, off, got.status, got.body)
+		}
+		return got
+	}
+	off := func(what string, want ...string) {
+		t.Helper()
+		var days []string
+		in.get(adaPath).page(t).Find("#week-head button[form=days-off][value=no]").Each(func(_ int, s *goquery.Selection) {
+			days = append(days, strings.TrimSuffix(strings.TrimPrefix(s.AttrOr("formaction", ""), adaPath+"/days/"), "/off"))
+		})
+		if diff := cmp.Diff(append(want, adaOff), days); diff != "" {
+			t.Errorf("%s: days off (-want +got):\n%s", what, diff)
+		}
+	}
+	mutation := in.get(adaPath).page(t).Find("input[form=days-off][name=mutation_id]").AttrOr("value", "")
+	got := press(tuesday, "yes", mutation)
+	if text := got.text(t, ".toast"); !strings.Contains(text, "Tuesday 24 November is a day off now.") || got.page(t).Find(".toast [name=change]").Length() != 1 || !strings.Contains(got.heads(t)[1], "dayoff") {
+		t.Errorf("the toast says %q, Tuesday %q", text, got.heads(t)[1])
+	}
+	in.post(adaPath+"/undo", url.Values{"change": {got.field(t, "change")}})
+	off("undone by its toast")
+	press(tuesday, "yes", mutation) // the same once more, because its answer got lost
+	off("sent again")
+	press(adaWeek, "yes", mutation) // another day of the same page
+	off("Monday", adaWeek)
+	press(tuesday, "yes", "another press")
+	off("both", adaWeek, tuesday)
+	if said := in.get(adaPath).page(t).Find("#undo-form button").AttrOr("title", ""); said != "Undo: time off" {
+		t.Errorf("the undo is called %q", said)
+	}
+	press(adaOff, "yes", "a stale page")
+	if said := in.get(adaPath).heads(t)[4]; !strings.Contains(said, squeezed("Ada's day off")) {
+		t.Errorf("the day off is called %q", said)
+	}
+	press(adaWeek, "no", "working again")
+	in.post(adaPath+"/undo", url.Values{})
+	off("working again undone", adaWeek, tuesday)
+	in.post(adaPath+"/redo", url.Values{})
+	off("working again redone", tuesday)
+
+	history := in.get(adaPath + "/history")
+	want := []string{
+		"Done again: working again: Mon 23 Nov: day off → working day",
+		"Undone: working again: Mon 23 Nov: working day → day off",
+		"Working again: Mon 23 Nov: day off → working day",
+		"Time off: Tue 24 Nov: working day → day off",
+		"Time off: Mon 23 Nov: working day → day off",
+		"Undone: time off: Tue 24 Nov: day off → working day",
+		"Time off: Tue 24 Nov: working day → day off",
+		"Time off: Fri 27 Nov: working day → day off: Ada's day off",
+	}
+	if diff := cmp.Diff(want, history.names(t)[:len(want)]); diff != "" {
+		t.Errorf("the history (-want +got):\n%s", diff)
+	}
+	if text := history.page(t).Find(".changes > li").Eq(4).Text(); !strings.Contains(text, "Changed again since.") {
+		t.Errorf("what was changed since says %q", text)
+	}
+
+	restore := history.page(t).Find(".changes > li").Eq(7).Find("a").AttrOr("href", "")
+	shown := in.get(restore)
+	rows := shown.page(t).Find("tbody tr").Map(func(_ int, s *goquery.Selection) string { return spaced(s) })
+	if diff := cmp.Diff([]string{"Time off Tue 24 Nov day off working day"}, rows); diff != "" {
+		t.Errorf("what a restore shows (-want +got):\n%s", diff)
+	}
+	form := url.Values{"seen": {shown.field(t, "seen")}, "mutation_id": {shown.field(t, "mutation_id")}}
+	press(adaWeek, "yes", "meanwhile in another tab")
+	if got := in.post(restore, form); got.status != http.StatusConflict || !strings.Contains(got.body, "changed meanwhile") {
+		t.Errorf("restored over what was not shown: status %d", got.status)
+	}
+	shown = in.get(restore)
+	in.post(restore, url.Values{"seen": {shown.field(t, "seen")}, "mutation_id": {shown.field(t, "mutation_id")}})
+	off("restored")
+	if name := in.get(adaPath + "/history").names(t)[0]; name != "Restoring the week: Mon 23 Nov – Tue 24 Nov: day off → working day" {
+		t.Errorf("the restore is called %q", name)
+	}
+}
+
+// Time off of the settings stands in the history of its weeks too.
+func TestTimeOffIsAChange(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ada()
+	in := b.loggedIn(adaEmail)
+	for range 2 { // the second one changes nothing
+		in.post("/settings/week/off", url.Values{"first": {adaOff}, "last": {"2026-12-01"}, "name": {"Lisbon"}})
+	}
+	for _, week := range []string{adaPath, "/weeks/2026-11-30"} {
+		history := in.get(week + "/history")
+		const want = "Time off: 5 days"
+		if names := history.names(t); names[0] != want || len(names) > 1 && names[1] == want {
+			t.Fatalf("the history of %s says %q", week, names)
+		}
+		rows := history.page(t).Find(".changes > li").First().Find("tbody tr").Map(func(_ int, s *goquery.Selection) string { return spaced(s) })
+		if diff := cmp.Diff([]string{"Time off Fri 27 Nov day off: Ada's day off day off: Lisbon", "Time off Sat 28 Nov – Tue 1 Dec working day day off: Lisbon"}, rows); diff != "" {
+			t.Errorf("its days (-want +got):\n%s", diff)
+		}
+	}
+	in.post("/settings/week/off/remove", url.Values{"first": {"2026-11-28"}, "last": {"2026-11-29"}})
+	in.post("/weeks/2026-11-30/undo", url.Values{})
+	if said := in.get("/weeks/2026-11-30").text(t, "#notice"); !strings.Contains(said, "2 days were changed again since, and stay as they are.") {
+		t.Errorf("said is %q", said)
+	}
+	if n := b.count("select count(*) from days_off"); n != 1 {
+		t.Errorf("%d days are off, want Ada's alone", n)
+	}
 }

@@ -123,6 +123,9 @@ func undoneSentence(undone db.Undone) string {
 	if n := len(undone.Left); n > 0 {
 		said = sentences(said, counted(n, "cell was changed again since, and stays as it is.", "cells were changed again since, and stay as they are."))
 	}
+	if n := len(undone.LeftDays); n > 0 {
+		said = sentences(said, counted(n, "day was changed again since, and stays as it is.", "days were changed again since, and stay as they are."))
+	}
 	return said
 }
 
@@ -163,6 +166,10 @@ func changeName(kind planner.ChangeKind) string {
 		return "adding a row"
 	case planner.ChangeQuick:
 		return "a quick add"
+	case planner.ChangeTimeOff:
+		return "time off"
+	case planner.ChangeWorkAgain:
+		return "working again"
 	case planner.ChangeRestore:
 		return "restoring the week"
 	case planner.ChangeUndo:

@@ -60,6 +60,7 @@ func TestUndoAndRedo(t *testing.T) {
 		t.Errorf("the toast says %q", text)
 	}
 	want("the undo of the redone", 0)
+	in.post(adaPath+"/undo", url.Values{}) // Ada's day off
 	in.post(adaPath+"/undo", url.Values{}) // what Ada had planned before
 	in.post(adaPath+"/undo", url.Values{}) // the row that she put into the week
 	if got = in.post(adaPath+"/undo", url.Values{}); got.status != http.StatusConflict || !strings.Contains(got.body, "nothing left to undo") {

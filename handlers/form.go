@@ -74,6 +74,9 @@ func idForm(r *http.Request) (id int64, f form, err error) {
 	return id, f, err
 }
 
+// maxMutationID is how long the id of a stored form may be.
+const maxMutationID = 64
+
 // mutationID reads the id under which a form is stored, so that it is stored
 // once however often it is sent. A form without one is taken to be sent once.
 func mutationID(f form) (string, error) {
@@ -81,7 +84,7 @@ func mutationID(f form) (string, error) {
 		return rand.Text(), nil
 	}
 	id := f.Get("mutation_id")
-	if len(id) < 8 || len(id) > 64 {
+	if len(id) < 8 || len(id) > maxMutationID {
 		return "", errMalformed
 	}
 	return id, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -78,7 +79,9 @@ type restoration struct {
 	at    time.Time // zero: before all changes
 	cells []planner.Edit
 	rows  []db.RowChange
+	days  []db.ChangedDay
 	plan  ledger.WeekPlan // as it is now
+	seen  int64           // the latest change of the week
 	names map[planner.RowID]db.RowName
 }
 
@@ -94,7 +97,10 @@ func restorationTo(ctx context.Context, tx *db.Tx, userID int64, week planner.We
 	if _, err = tx.CellsNow(ctx, userID, nil); err != nil { // locks the plan
 		return to, err
 	}
-	cells, rows, err := tx.BackTo(ctx, userID, week, change)
+	if to.seen, err = tx.LatestChange(ctx, userID, week); err != nil {
+		return to, err
+	}
+	back, err := tx.BackTo(ctx, userID, week, change)
 	if err != nil {
 		return to, err
 	}
@@ -102,7 +108,7 @@ func restorationTo(ctx context.Context, tx *db.Tx, userID int64, week planner.We
 		return to, err
 	}
 	var ids []planner.RowID
-	for _, edit := range cells {
+	for _, edit := range back.Cells {
 		if now := to.plan.Cell(edit.Cell); now.Plan() != edit.To {
 			to.cells, ids = append(to.cells, edit), append(ids, edit.Cell.RowID)
 		}
@@ -111,9 +117,15 @@ func restorationTo(ctx context.Context, tx *db.Tx, userID int64, week planner.We
 	for i := range to.plan.Rows {
 		kept[to.plan.Rows[i].ID] = to.plan.Rows[i].Kept
 	}
-	for _, row := range rows {
+	for _, row := range back.Rows {
 		if kept[row.Row] != row.Kept {
 			to.rows, ids = append(to.rows, row), append(ids, row.Row)
+		}
+	}
+	for _, edit := range back.Days {
+		name, off := to.plan.DayOff(edit.Date)
+		if now := (planner.Workday{Off: off, Name: name}); now != edit.To {
+			to.days = append(to.days, db.ChangedDay{Date: edit.Date, Before: now, After: edit.To})
 		}
 	}
 	to.names, err = tx.RowNames(ctx, userID, ids)
@@ -155,7 +167,7 @@ func (h *weekHandler) restorePage(w http.ResponseWriter, r *http.Request, status
 	t := changeTeller{user.Profile, h.now()}
 	page := views.RestorePage{
 		Chrome: h.chrome(r, "Restore the week", views.NavWeek), Week: week, Change: id, At: t.moment(to.at),
-		Version: to.plan.Version, MutationID: rand.Text(), Problem: problem,
+		Seen: to.seen, Days: t.days(to.days), MutationID: rand.Text(), Problem: problem,
 	}
 	for _, edit := range to.cells {
 		now := to.plan.Cell(edit.Cell)
@@ -177,7 +189,7 @@ func (h *weekHandler) restore(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	seen, err := strconv.ParseInt(f.Get("version"), 10, 64)
+	seen, err := strconv.ParseInt(f.Get("seen"), 10, 64)
 	if err != nil {
 		return errMalformed
 	}
@@ -188,15 +200,17 @@ func (h *weekHandler) restore(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		to, err := restorationTo(r.Context(), tx, user.ID, week, id)
-		if err == nil && to.plan.Version > seen {
+		if err == nil && to.seen > seen {
 			err = planner.ErrConflict
 		}
 		if err != nil {
 			return err
 		}
-		changed, err = tx.ChangePlan(r.Context(), user.ID, db.PlanChange{
-			Kind: planner.ChangeRestore, MutationID: mutation, Seen: db.SeenAll, Cells: to.cells, Rows: to.rows,
-		})
+		change := db.PlanChange{Kind: planner.ChangeRestore, MutationID: mutation, Seen: db.SeenAll, Cells: to.cells, Rows: to.rows}
+		for _, day := range to.days {
+			change.Days = append(change.Days, planner.DayEdit{Date: day.Date, To: day.After})
+		}
+		changed, err = tx.ChangePlan(r.Context(), user.ID, change)
 		return err
 	})
 	if errors.Is(err, planner.ErrConflict) {
@@ -219,7 +233,7 @@ func (t *changeTeller) moment(at time.Time) views.Moment {
 }
 
 func (t *changeTeller) change(c *db.DoneChange) views.HistoryChange {
-	told := views.HistoryChange{ID: c.ID, At: t.moment(c.At), Name: t.name(c), Undone: t.moment(c.UndoneAt), MutationID: rand.Text()}
+	told := views.HistoryChange{ID: c.ID, At: t.moment(c.At), Name: t.name(c), Undone: t.moment(c.UndoneAt), Days: t.days(c.Days), MutationID: rand.Text()}
 	gone := 0
 	for i := range c.Cells {
 		cell := &c.Cells[i]
@@ -231,7 +245,13 @@ func (t *changeTeller) change(c *db.DoneChange) views.HistoryChange {
 	for _, row := range c.Rows {
 		told.Rows = append(told.Rows, t.row(row.Name, row.Kept))
 	}
-	all := gone > 0 && gone == len(c.Cells) && len(c.Rows) == 0
+	for _, day := range c.Days {
+		if !day.Stands {
+			gone++
+		}
+	}
+	made := len(c.Cells) + len(c.Days)
+	all := gone > 0 && gone == made && len(c.Rows) == 0
 	told.CanUndo = c.UndoneAt.IsZero() && !all
 	switch {
 	case all && gone == 1:
@@ -239,9 +259,51 @@ func (t *changeTeller) change(c *db.DoneChange) views.HistoryChange {
 	case all:
 		told.Since = "All of it was changed again since."
 	case gone > 0:
-		told.Since = strconv.Itoa(gone) + " of " + strconv.Itoa(len(c.Cells)) + " cells were changed again since, and would stay as they are."
+		told.Since = strconv.Itoa(gone) + " of " + cellsAndDays(len(c.Cells), len(c.Days)) + " were changed again since, and would stay as they are."
 	}
 	return told
+}
+
+// cellsAndDays counts both: "3 cells", "3 cells and 1 day".
+func cellsAndDays(cells, days int) string {
+	switch {
+	case days == 0:
+		return counted(cells, "cell", "cells")
+	case cells == 0:
+		return counted(days, "day", "days")
+	default:
+		return counted(cells, "cell", "cells") + " and " + counted(days, "day", "days")
+	}
+}
+
+// days tells what became of dates: those that follow each other, and were and
+// became the same, together.
+func (t *changeTeller) days(changed []db.ChangedDay) (told []views.HistoryDays) {
+	for len(changed) > 0 {
+		first, n := changed[0], 1
+		for n < len(changed) && changed[n].Date == first.Date.AddDays(n) && changed[n].Before == first.Before && changed[n].After == first.After {
+			n++
+		}
+		span := shortDay(first.Date)
+		if n > 1 {
+			span += " – " + shortDay(changed[n-1].Date)
+		}
+		told = append(told, views.HistoryDays{Days: span, Before: workdayWords(first.Before), After: workdayWords(first.After)})
+		changed = changed[n:]
+	}
+	return told
+}
+
+// workdayWords says what a date is for: "day off: Christmas".
+func workdayWords(d planner.Workday) string {
+	switch {
+	case !d.Off:
+		return "working day"
+	case d.Name == "":
+		return "day off"
+	default:
+		return "day off: " + d.Name
+	}
 }
 
 func (t *changeTeller) cell(id planner.CellID, name db.RowName, before, after planner.Cell) views.HistoryCell {
@@ -273,7 +335,11 @@ func (t *changeTeller) name(c *db.DoneChange) string {
 	case planner.ChangeRedo:
 		kind = "done again: " + changeName(c.UndoesKind)
 	}
+	days := t.days(c.Days)
 	switch {
+	case len(c.Cells)+len(c.Rows) == 0 && len(days) == 1:
+		return capital(kind) + ": " + days[0].Days + ": " + days[0].Before + " → " + days[0].After
+	case len(c.Days) > 0:
 	case len(c.Cells) == 1 && len(c.Rows) == 0:
 		if c.Kind == planner.ChangeEdit {
 			return t.cellName(&c.Cells[0])
@@ -287,20 +353,21 @@ func (t *changeTeller) name(c *db.DoneChange) string {
 		before += c.Cells[i].Before.Planned
 		after += c.Cells[i].After.Planned
 	}
-	said := capital(kind)
+	var parts []string
 	if n := len(c.Rows); n > 0 {
-		said += ": " + counted(n, "row", "rows")
+		parts = append(parts, counted(n, "row", "rows"))
 	}
 	if n := len(c.Cells); n > 0 {
 		format := t.profile.DurationFormat
-		if len(c.Rows) > 0 {
-			said += ", "
-		} else {
-			said += ": "
-		}
-		said += counted(n, "cell", "cells") + ", " + format.Format(before) + " → " + format.Format(after)
+		parts = append(parts, counted(n, "cell", "cells"), format.Format(before)+" → "+format.Format(after))
 	}
-	return said
+	if n := len(c.Days); n > 0 {
+		parts = append(parts, counted(n, "day", "days"))
+	}
+	if len(parts) == 0 {
+		return capital(kind)
+	}
+	return capital(kind) + ": " + strings.Join(parts, ", ")
 }
 
 // cellName says what became of one cell.

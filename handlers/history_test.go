@@ -41,6 +41,7 @@ func TestHistory(t *testing.T) {
 	want := []string{
 		"An edit of several cells: 2 cells, 2:00 → 4:30",
 		"Ada's project · Ada's task, Tue 24 Nov: 0:00 → 2:00",
+		"Time off: Fri 27 Nov: working day → day off: Ada's day off",
 		"Ada's project · Ada's task, Mon 23 Nov: 0:00 → 1:30",
 		"Adding a row: Ada's project · Ada's task",
 	}
@@ -113,7 +114,7 @@ func TestHistoryPages(t *testing.T) {
 		t.Fatalf("%d changes and then %q", n, older)
 	}
 	second := in.get(older)
-	if diff := cmp.Diff([]string{"Ada's project · Ada's task, Mon 23 Nov: 0:00 → 1:30", "Adding a row: Ada's project · Ada's task"}, second.names(t)); diff != "" || second.page(t).Find(".older [rel=next]").Length() != 0 {
+	if diff := cmp.Diff([]string{"Time off: Fri 27 Nov: working day → day off: Ada's day off", "Ada's project · Ada's task, Mon 23 Nov: 0:00 → 1:30", "Adding a row: Ada's project · Ada's task"}, second.names(t)); diff != "" || second.page(t).Find(".older [rel=next]").Length() != 0 {
 		t.Errorf("the last page (-want +got):\n%s", diff)
 	}
 }
@@ -142,8 +143,8 @@ func TestRestore(t *testing.T) {
 	}, cells); diff != "" {
 		t.Errorf("shown (-want +got):\n%s", diff)
 	}
-	form := url.Values{"version": {shown.field(t, "version")}, "mutation_id": {shown.field(t, "mutation_id")}}
-	stale := url.Values{"version": {"1"}, "mutation_id": {"an old restoring"}}
+	form := url.Values{"seen": {shown.field(t, "seen")}, "mutation_id": {shown.field(t, "mutation_id")}}
+	stale := url.Values{"seen": {"1"}, "mutation_id": {"an old restoring"}}
 	if got := in.post(then, stale); got.status != http.StatusConflict || !strings.Contains(got.body, "changed meanwhile") || b.planned(ada, 1) != 60 {
 		t.Errorf("over a newer change: status %d, %d planned", got.status, b.planned(ada, 1))
 	}
@@ -164,10 +165,10 @@ func TestRestore(t *testing.T) {
 	}
 
 	before := in.get(adaPath + "/history/0")
-	if rows := before.page(t).Find("tbody tr").Length(); rows != 4 || !strings.Contains(before.text(t, "tbody"), "taken out of the week") {
+	if rows := before.page(t).Find("tbody tr").Length(); rows != 5 || !strings.Contains(before.text(t, "tbody"), "taken out of the week") {
 		t.Errorf("before all changes: %d lines: %s", rows, before.text(t, "tbody"))
 	}
-	in.post(adaPath+"/history/0", url.Values{"version": {before.field(t, "version")}, "mutation_id": {before.field(t, "mutation_id")}})
+	in.post(adaPath+"/history/0", url.Values{"seen": {before.field(t, "seen")}, "mutation_id": {before.field(t, "mutation_id")}})
 	if n := b.count("select count(*) from cells where user_id = $1", ada.user) + b.count("select count(*) from week_rows where user_id = $1", ada.user); n != 0 {
 		t.Errorf("%d cells and rows are left", n)
 	}

@@ -23,6 +23,8 @@ const (
 	ChangeSpread    ChangeKind = "spread"     // what past days left, over the rest of the week
 	ChangeAddRow    ChangeKind = "add_row"    // put into a week
 	ChangeQuick     ChangeKind = "quick_add"  // a line of quick add
+	ChangeTimeOff   ChangeKind = "time_off"   // days off
+	ChangeWorkAgain ChangeKind = "work_again" // working days of days off
 	ChangeRestore   ChangeKind = "restore"    // a week as it once was
 	ChangeUndo      ChangeKind = "undo"
 	ChangeRedo      ChangeKind = "redo"

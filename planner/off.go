@@ -11,6 +11,18 @@ type DayOff struct {
 	Name string // may be empty
 }
 
+// Workday is what a date is for: for work, or it is off.
+type Workday struct {
+	Off  bool
+	Name string // of the day off; may be empty
+}
+
+// DayEdit makes a date a day off or a working day.
+type DayEdit struct {
+	Date Date
+	To   Workday
+}
+
 // TimeOff is days off that follow each other and have one name.
 type TimeOff struct {
 	First, Last Date
@@ -27,6 +39,20 @@ func (t TimeOff) Days() []Date {
 		days = append(days, d)
 	}
 	return days
+}
+
+// Take returns what makes days off of the time off.
+func (t TimeOff) Take() []DayEdit { return t.edits(Workday{Off: true, Name: t.Name}) }
+
+// WorkAgain returns what makes working days of the time off.
+func (t TimeOff) WorkAgain() []DayEdit { return t.edits(Workday{}) }
+
+func (t TimeOff) edits(to Workday) []DayEdit {
+	edits := make([]DayEdit, 0, t.Last-t.First+1)
+	for _, day := range t.Days() {
+		edits = append(edits, DayEdit{Date: day, To: to})
+	}
+	return edits
 }
 
 // TimesOff puts days off together, by date.

@@ -18,6 +18,7 @@ type HistoryChange struct {
 	Name   string // what was done, in words
 	Cells  []HistoryCell
 	Rows   []HistoryRow
+	Days   []HistoryDays
 	Undone Moment // when it was taken back; zero if it was not
 	// Since says what of it was changed again, so that it cannot be undone, or only
 	// in part. Empty if all of it stands.
@@ -28,6 +29,9 @@ type HistoryChange struct {
 
 // told reports whether the name tells all there is to tell.
 func (c *HistoryChange) told() bool {
+	if len(c.Days) > 0 {
+		return len(c.Cells)+len(c.Rows) == 0 && len(c.Days) == 1
+	}
 	return len(c.Cells)+len(c.Rows) == 0 || len(c.Rows) == 0 && len(c.Cells) == 1 && c.Cells[0].Before.Note == c.Cells[0].After.Note ||
 		len(c.Cells) == 0 && len(c.Rows) == 1
 }
@@ -47,6 +51,13 @@ type HistoryRow struct {
 	Kept                  bool
 }
 
+// HistoryDays are dates that follow each other and were made days off or working
+// days, or would be.
+type HistoryDays struct {
+	Days          string
+	Before, After string
+}
+
 // RestorePage shows what a week would become.
 type RestorePage struct {
 	Chrome     Chrome
@@ -55,7 +66,8 @@ type RestorePage struct {
 	At         Moment
 	Cells      []HistoryCell
 	Rows       []HistoryRow
-	Version    int64
+	Days       []HistoryDays
+	Seen       int64 // the latest change of the week when it was shown
 	MutationID string
 	Problem    string // why it was not restored
 }

@@ -39,10 +39,15 @@ func historyPage() views.HistoryPage {
 	design := views.HistoryCell{Hue: 2, Client: "Acme", Project: "Website", Task: "Design", Day: "Tue 24 Nov", Before: views.PlanValue{Amount: "1:30"}, After: views.PlanValue{Amount: "2:00", Note: "Header <b>"}}
 	review := views.HistoryCell{Hue: 2, Client: "Acme", Project: "Website", Task: "Review", Day: "Wed 25 Nov", After: views.PlanValue{Amount: "0:30"}}
 	added := views.HistoryRow{Hue: 4, Client: "Birch & Sons", Project: "Consulting", Task: "Meetings", Kept: true}
+	away := []views.HistoryDays{
+		{Days: "Wed 25 Nov", Before: "day off: dentist", After: "day off: Lisbon <3"},
+		{Days: "Thu 26 Nov – Fri 27 Nov", Before: "working day", After: "day off: Lisbon <3"},
+	}
 	return views.HistoryPage{
 		Chrome: chrome("History", views.NavWeek), Week: sampleWeek(), Older: "/weeks/2026-11-23/history?before=11",
 		Changes: []views.HistoryChange{
 			{ID: 15, At: at("14:32"), Name: "A quick add: 2 cells, 1:30 → 2:30", Cells: []views.HistoryCell{design, review}, Since: "1 of 2 cells were changed again since, and would stay as they are.", CanUndo: true, MutationID: "a-mutation-id"},
+			{ID: 16, At: at("14:31"), Name: "Time off: 3 days", Days: away, CanUndo: true, MutationID: "e-mutation-id"},
 			{ID: 14, At: at("14:30"), Name: "Adding a row: Consulting · Meetings", Rows: []views.HistoryRow{added}, Undone: at("14:31"), MutationID: "b-mutation-id"},
 			{ID: 12, At: at("Mon 23 Nov, 09:12"), Name: "Website · Review, Wed 25 Nov: 0:00 → 0:30", Cells: []views.HistoryCell{review}, CanUndo: true, MutationID: "c-mutation-id"},
 			{ID: 11, At: at("Mon 23 Nov, 09:10"), Name: "Website · Design, Tue 24 Nov: its note", Cells: []views.HistoryCell{design}, Since: "Changed again since.", MutationID: "d-mutation-id"},
@@ -70,7 +75,7 @@ func quickStates() map[string]templ.Component {
 	none.Items = nil
 	page := historyPage()
 	restore := views.RestorePage{
-		Chrome: page.Chrome, Week: week, Change: 12, At: at("Mon 23 Nov, 09:12"), Cells: page.Changes[0].Cells, Rows: page.Changes[1].Rows, Version: 4107, MutationID: "a-mutation-id",
+		Chrome: page.Chrome, Week: week, Change: 12, At: at("Mon 23 Nov, 09:12"), Cells: page.Changes[0].Cells, Rows: page.Changes[2].Rows, Days: page.Changes[1].Days, Seen: 16, MutationID: "a-mutation-id",
 		Problem: "The plan was changed meanwhile. Below is what would change now.",
 	}
 	return map[string]templ.Component{
@@ -85,7 +90,7 @@ func quickStates() map[string]templ.Component {
 		"history":         page.View(),
 		"history_none":    views.HistoryPage{Chrome: page.Chrome, Week: week}.View(),
 		"restore":         restore.View(),
-		"restore_nothing": views.RestorePage{Chrome: page.Chrome, Week: week, Version: 4107}.View(),
+		"restore_nothing": views.RestorePage{Chrome: page.Chrome, Week: week, Seen: 16}.View(),
 	}
 }
 

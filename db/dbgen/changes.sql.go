@@ -185,6 +185,49 @@ func (q *Queries) ChangeByMutation(ctx context.Context, arg ChangeByMutationPara
 	return id, err
 }
 
+const ChangeDays = `-- name: ChangeDays :many
+select date, off_before, off_after, name_before, name_after from day_events where user_id = $1 and mutation_id = $2 order by date
+`
+
+type ChangeDaysParams struct {
+	UserID     int64
+	MutationID string
+}
+
+type ChangeDaysRow struct {
+	Date       planner.Date
+	OffBefore  bool
+	OffAfter   bool
+	NameBefore string
+	NameAfter  string
+}
+
+func (q *Queries) ChangeDays(ctx context.Context, arg ChangeDaysParams) ([]ChangeDaysRow, error) {
+	rows, err := q.db.Query(ctx, ChangeDays, arg.UserID, arg.MutationID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ChangeDaysRow
+	for rows.Next() {
+		var i ChangeDaysRow
+		if err := rows.Scan(
+			&i.Date,
+			&i.OffBefore,
+			&i.OffAfter,
+			&i.NameBefore,
+			&i.NameAfter,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ChangeEvents = `-- name: ChangeEvents :many
 select e.project_id, e.task_id, e.date, e.minutes_before, e.note_before, e.minutes_after, e.note_after
 from plan_events e
@@ -397,6 +440,139 @@ func (q *Queries) ChangesNext(ctx context.Context, arg ChangesNextParams) (Chang
 	var i ChangesNextRow
 	err := row.Scan(&i.Undo, &i.UndoKind, &i.Redo)
 	return i, err
+}
+
+const DaysBack = `-- name: DaysBack :many
+select distinct on (e.date) e.date, e.off_before, e.name_before
+from day_events e
+join plan_changes c on c.user_id = e.user_id and c.mutation_id = e.mutation_id
+where e.user_id = $1 and e.date between $2 and $3 and c.id > $4
+order by e.date, e.id
+`
+
+type DaysBackParams struct {
+	UserID   int64
+	FirstDay planner.Date
+	LastDay  planner.Date
+	ID       int64
+}
+
+type DaysBackRow struct {
+	Date       planner.Date
+	OffBefore  bool
+	NameBefore string
+}
+
+func (q *Queries) DaysBack(ctx context.Context, arg DaysBackParams) ([]DaysBackRow, error) {
+	rows, err := q.db.Query(ctx, DaysBack,
+		arg.UserID,
+		arg.FirstDay,
+		arg.LastDay,
+		arg.ID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DaysBackRow
+	for rows.Next() {
+		var i DaysBackRow
+		if err := rows.Scan(&i.Date, &i.OffBefore, &i.NameBefore); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DaysRead = `-- name: DaysRead :many
+select k.date::date as date, (o.date is not null)::boolean as off, coalesce(o.name, '')::text as name, (e.id is not null)::boolean as stored_before
+from (select unnest($1::date[]) as date, generate_subscripts($1::date[], 1) as n) k
+left join days_off o on o.user_id = $2 and o.date = k.date
+left join day_events e on e.user_id = $2 and e.mutation_id = $3 and e.date = k.date
+order by k.n
+`
+
+type DaysReadParams struct {
+	Dates      []planner.Date
+	UserID     int64
+	MutationID string
+}
+
+type DaysReadRow struct {
+	Date         planner.Date
+	Off          bool
+	Name         string
+	StoredBefore bool
+}
+
+// Dates as they stand, in the order in which they are asked for. stored_before:
+// the mutation has changed the date before.
+func (q *Queries) DaysRead(ctx context.Context, arg DaysReadParams) ([]DaysReadRow, error) {
+	rows, err := q.db.Query(ctx, DaysRead, arg.Dates, arg.UserID, arg.MutationID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DaysReadRow
+	for rows.Next() {
+		var i DaysReadRow
+		if err := rows.Scan(
+			&i.Date,
+			&i.Off,
+			&i.Name,
+			&i.StoredBefore,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const DaysStore = `-- name: DaysStore :exec
+with events as (
+    insert into day_events (user_id, mutation_id, date, off_before, off_after, name_before, name_after)
+    select $1, $2, k.date, k.off_before, k.off_after, k.name_before, k.name_after
+    from (select unnest($3::date[]) as date, unnest($4::boolean[]) as off_before, unnest($5::boolean[]) as off_after,
+                 unnest($6::text[]) as name_before, unnest($7::text[]) as name_after) k
+    returning user_id, date, off_after, name_after
+), worked as (
+    delete from days_off o using events e where o.user_id = e.user_id and o.date = e.date and not e.off_after
+)
+insert into days_off (user_id, date, name)
+select e.user_id, e.date, e.name_after from events e where e.off_after
+on conflict (user_id, date) do update set name = excluded.name
+`
+
+type DaysStoreParams struct {
+	UserID      int64
+	MutationID  string
+	Dates       []planner.Date
+	OffBefore   []bool
+	OffAfter    []bool
+	NamesBefore []string
+	NamesAfter  []string
+}
+
+// What a change makes of dates, and their lines of history.
+func (q *Queries) DaysStore(ctx context.Context, arg DaysStoreParams) error {
+	_, err := q.db.Exec(ctx, DaysStore,
+		arg.UserID,
+		arg.MutationID,
+		arg.Dates,
+		arg.OffBefore,
+		arg.OffAfter,
+		arg.NamesBefore,
+		arg.NamesAfter,
+	)
+	return err
 }
 
 const PlanLock = `-- name: PlanLock :one

@@ -36,6 +36,25 @@ func (q *Queries) ChangeAt(ctx context.Context, arg ChangeAtParams) (time.Time, 
 	return at, err
 }
 
+const ChangeLatest = `-- name: ChangeLatest :one
+select coalesce(max(id), 0)::bigint from plan_changes
+where user_id = $1 and last_day >= $2::date and first_day <= $3::date
+`
+
+type ChangeLatestParams struct {
+	UserID   int64
+	FirstDay planner.Date
+	LastDay  planner.Date
+}
+
+// The latest change that touches a week; 0: there is none.
+func (q *Queries) ChangeLatest(ctx context.Context, arg ChangeLatestParams) (int64, error) {
+	row := q.db.QueryRow(ctx, ChangeLatest, arg.UserID, arg.FirstDay, arg.LastDay)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const HistoryCells = `-- name: HistoryCells :many
 select c.id, e.project_id, e.task_id, e.date, e.minutes_before, e.note_before, e.minutes_after, e.note_after,
        cl.id as client_id, cl.name as client, p.name as project, t.name as task,
@@ -109,10 +128,11 @@ func (q *Queries) HistoryCells(ctx context.Context, arg HistoryCellsParams) ([]H
 const HistoryChanges = `-- name: HistoryChanges :many
 
 select c.id, c.kind, c.at, c.mutation_id, coalesce(c.undoes, 0)::bigint as undoes, coalesce(c.undone_by, 0)::bigint as undone_by, u.at as undone_at,
-       coalesce(o.kind, '')::text as undoes_kind
+       coalesce(case when c.kind = 'redo' then again.kind else o.kind end, '')::text as undoes_kind
 from plan_changes c
 left join plan_changes u on u.id = c.undone_by
 left join plan_changes o on o.id = c.undoes
+left join plan_changes again on again.id = o.undoes
 where c.user_id = $1 and c.last_day >= $2::date and c.first_day <= $3::date
   and ($4::bigint = 0 or c.id < $4::bigint)
 order by c.id desc
@@ -163,6 +183,60 @@ func (q *Queries) HistoryChanges(ctx context.Context, arg HistoryChangesParams) 
 			&i.UndoneBy,
 			&i.UndoneAt,
 			&i.UndoesKind,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const HistoryDays = `-- name: HistoryDays :many
+select c.id, e.date, e.off_before, e.off_after, e.name_before, e.name_after,
+       ((now.date is not null) = e.off_after and coalesce(now.name, '') = e.name_after)::boolean as stands
+from plan_changes c
+join day_events e on e.user_id = c.user_id and e.mutation_id = c.mutation_id
+left join days_off now on now.user_id = e.user_id and now.date = e.date
+where c.user_id = $1 and c.id = any($2::bigint[])
+order by c.id desc, e.date
+`
+
+type HistoryDaysParams struct {
+	UserID int64
+	Ids    []int64
+}
+
+type HistoryDaysRow struct {
+	ID         int64
+	Date       planner.Date
+	OffBefore  bool
+	OffAfter   bool
+	NameBefore string
+	NameAfter  string
+	Stands     bool
+}
+
+// What changes made of dates. stands: the date is still so.
+func (q *Queries) HistoryDays(ctx context.Context, arg HistoryDaysParams) ([]HistoryDaysRow, error) {
+	rows, err := q.db.Query(ctx, HistoryDays, arg.UserID, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HistoryDaysRow
+	for rows.Next() {
+		var i HistoryDaysRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Date,
+			&i.OffBefore,
+			&i.OffAfter,
+			&i.NameBefore,
+			&i.NameAfter,
+			&i.Stands,
 		); err != nil {
 			return nil, err
 		}

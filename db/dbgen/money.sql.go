@@ -59,47 +59,6 @@ func (q *Queries) DaysOff(ctx context.Context, arg DaysOffParams) ([]DaysOffRow,
 	return items, nil
 }
 
-const DaysOffAdd = `-- name: DaysOffAdd :exec
-insert into days_off (user_id, date, name)
-select $1, d::date, $2 from generate_series($3::date, $4::date, interval '1 day') d
-on conflict (user_id, date) do update set name = excluded.name
-`
-
-type DaysOffAddParams struct {
-	UserID   int64
-	Name     string
-	FirstDay planner.Date
-	LastDay  planner.Date
-}
-
-func (q *Queries) DaysOffAdd(ctx context.Context, arg DaysOffAddParams) error {
-	_, err := q.db.Exec(ctx, DaysOffAdd,
-		arg.UserID,
-		arg.Name,
-		arg.FirstDay,
-		arg.LastDay,
-	)
-	return err
-}
-
-const DaysOffRemove = `-- name: DaysOffRemove :execrows
-delete from days_off where user_id = $1 and date between $2 and $3
-`
-
-type DaysOffRemoveParams struct {
-	UserID   int64
-	FirstDay planner.Date
-	LastDay  planner.Date
-}
-
-func (q *Queries) DaysOffRemove(ctx context.Context, arg DaysOffRemoveParams) (int64, error) {
-	result, err := q.db.Exec(ctx, DaysOffRemove, arg.UserID, arg.FirstDay, arg.LastDay)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const Goal = `-- name: Goal :one
 select coalesce(goal * 100, 0)::bigint as goal, coalesce(goal_currency, '')::text as goal_currency, coalesce(goal_every, '')::text as goal_every
 from users where id = $1

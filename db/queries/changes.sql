@@ -83,6 +83,30 @@ select week, project_id, task_id, false from taken;
 insert into row_events (user_id, mutation_id, week, project_id, task_id, kept)
 select @user_id, @mutation_id, unnest(@weeks::date[]), unnest(@projects::bigint[]), unnest(@tasks::bigint[]), unnest(@kept::boolean[]);
 
+-- Dates as they stand, in the order in which they are asked for. stored_before:
+-- the mutation has changed the date before.
+-- name: DaysRead :many
+select k.date::date as date, (o.date is not null)::boolean as off, coalesce(o.name, '')::text as name, (e.id is not null)::boolean as stored_before
+from (select unnest(@dates::date[]) as date, generate_subscripts(@dates::date[], 1) as n) k
+left join days_off o on o.user_id = @user_id and o.date = k.date
+left join day_events e on e.user_id = @user_id and e.mutation_id = @mutation_id and e.date = k.date
+order by k.n;
+
+-- What a change makes of dates, and their lines of history.
+-- name: DaysStore :exec
+with events as (
+    insert into day_events (user_id, mutation_id, date, off_before, off_after, name_before, name_after)
+    select @user_id, @mutation_id, k.date, k.off_before, k.off_after, k.name_before, k.name_after
+    from (select unnest(@dates::date[]) as date, unnest(@off_before::boolean[]) as off_before, unnest(@off_after::boolean[]) as off_after,
+                 unnest(@names_before::text[]) as name_before, unnest(@names_after::text[]) as name_after) k
+    returning user_id, date, off_after, name_after
+), worked as (
+    delete from days_off o using events e where o.user_id = e.user_id and o.date = e.date and not e.off_after
+)
+insert into days_off (user_id, date, name)
+select e.user_id, e.date, e.name_after from events e where e.off_after
+on conflict (user_id, date) do update set name = excluded.name;
+
 -- name: ChangeByMutation :one
 select id from plan_changes where user_id = @user_id and mutation_id = @mutation_id;
 
@@ -113,6 +137,9 @@ order by e.id;
 -- name: ChangeRows :many
 select week, project_id, task_id, kept from row_events where user_id = @user_id and mutation_id = @mutation_id order by id;
 
+-- name: ChangeDays :many
+select date, off_before, off_after, name_before, name_after from day_events where user_id = @user_id and mutation_id = @mutation_id order by date;
+
 -- A redo makes what its undo took back stand again.
 -- name: ChangeTakeBack :exec
 with undo as (
@@ -135,3 +162,10 @@ from row_events r
 join plan_changes c on c.user_id = r.user_id and c.mutation_id = r.mutation_id
 where r.user_id = @user_id and r.week between sqlc.arg(first_day) and sqlc.arg(last_day) and c.id > @id
 order by r.project_id, r.task_id, r.id;
+
+-- name: DaysBack :many
+select distinct on (e.date) e.date, e.off_before, e.name_before
+from day_events e
+join plan_changes c on c.user_id = e.user_id and c.mutation_id = e.mutation_id
+where e.user_id = @user_id and e.date between sqlc.arg(first_day) and sqlc.arg(last_day) and c.id > @id
+order by e.date, e.id;

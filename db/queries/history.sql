@@ -2,10 +2,11 @@
 
 -- name: HistoryChanges :many
 select c.id, c.kind, c.at, c.mutation_id, coalesce(c.undoes, 0)::bigint as undoes, coalesce(c.undone_by, 0)::bigint as undone_by, u.at as undone_at,
-       coalesce(o.kind, '')::text as undoes_kind
+       coalesce(case when c.kind = 'redo' then again.kind else o.kind end, '')::text as undoes_kind
 from plan_changes c
 left join plan_changes u on u.id = c.undone_by
 left join plan_changes o on o.id = c.undoes
+left join plan_changes again on again.id = o.undoes
 where c.user_id = @user_id and c.last_day >= sqlc.arg(first_day)::date and c.first_day <= sqlc.arg(last_day)::date
   and (sqlc.arg(before)::bigint = 0 or c.id < sqlc.arg(before)::bigint)
 order by c.id desc
@@ -35,6 +36,16 @@ join tasks t on t.id = r.task_id
 where c.user_id = @user_id and c.id = any(@ids::bigint[])
 order by c.id desc, cl.name, p.name, t.name, r.project_id, r.task_id, r.week;
 
+-- What changes made of dates. stands: the date is still so.
+-- name: HistoryDays :many
+select c.id, e.date, e.off_before, e.off_after, e.name_before, e.name_after,
+       ((now.date is not null) = e.off_after and coalesce(now.name, '') = e.name_after)::boolean as stands
+from plan_changes c
+join day_events e on e.user_id = c.user_id and e.mutation_id = c.mutation_id
+left join days_off now on now.user_id = e.user_id and now.date = e.date
+where c.user_id = @user_id and c.id = any(@ids::bigint[])
+order by c.id desc, e.date;
+
 -- name: RowNames :many
 select p.id as project_id, t.id as task_id, cl.id as client_id, cl.name as client, p.name as project, t.name as task
 from (select unnest(@projects::bigint[]) as project_id, unnest(@tasks::bigint[]) as task_id) k
@@ -45,3 +56,8 @@ join tasks t on t.user_id = @user_id and t.id = k.task_id;
 -- name: ChangeAt :one
 select at from plan_changes
 where user_id = @user_id and id = @id and last_day >= sqlc.arg(first_day)::date and first_day <= sqlc.arg(last_day)::date;
+
+-- The latest change that touches a week; 0: there is none.
+-- name: ChangeLatest :one
+select coalesce(max(id), 0)::bigint from plan_changes
+where user_id = @user_id and last_day >= sqlc.arg(first_day)::date and first_day <= sqlc.arg(last_day)::date;

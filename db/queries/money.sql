@@ -88,14 +88,6 @@ where n.task_id = 0 or t.id is not null;
 -- name: DaysOff :many
 select date, name from days_off where user_id = @user_id and date >= @first_day order by date;
 
--- name: DaysOffAdd :exec
-insert into days_off (user_id, date, name)
-select @user_id, d::date, @name from generate_series(sqlc.arg(first_day)::date, sqlc.arg(last_day)::date, interval '1 day') d
-on conflict (user_id, date) do update set name = excluded.name;
-
--- name: DaysOffRemove :execrows
-delete from days_off where user_id = @user_id and date between sqlc.arg(first_day) and sqlc.arg(last_day);
-
 -- name: CapacitySet :exec
 update users set capacity = @capacity where id = @id;
 
