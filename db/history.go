@@ -2,7 +2,9 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"furrow/db/dbgen"
@@ -20,6 +22,14 @@ type DoneChange struct {
 	Cells      []ChangedCell
 	Rows       []ChangedRow
 	Days       []ChangedDay
+	Order      *ChangedOrder // nil: it is no change of an order
+}
+
+// ChangedOrder is what a change made of the order of clients, or of the rows of
+// one. What the user has no more is left out.
+type ChangedOrder struct {
+	Of            RowName // the client; empty for the order of clients
+	Before, After []RowName
 }
 
 // ChangedCell is what a change made of a cell.
@@ -95,6 +105,9 @@ func (s *Store) changes(ctx context.Context, userID int64, week planner.Week, be
 	if err != nil {
 		return nil, err
 	}
+	if err := s.nameOrders(ctx, userID, ids, at); err != nil {
+		return nil, err
+	}
 	days, err := s.q.HistoryDays(ctx, dbgen.HistoryDaysParams{UserID: userID, Ids: ids})
 	for _, d := range days {
 		change := at[d.ID]
@@ -103,6 +116,52 @@ func (s *Store) changes(ctx context.Context, userID int64, week planner.Week, be
 		})
 	}
 	return changes, err
+}
+
+// nameOrders adds to changes what they did to an order.
+func (s *Store) nameOrders(ctx context.Context, userID int64, ids []int64, at map[int64]*DoneChange) error {
+	stored, err := s.q.HistoryOrders(ctx, dbgen.HistoryOrdersParams{UserID: userID, Ids: ids})
+	if err != nil || len(stored) == 0 {
+		return err
+	}
+	did := make(map[int64]reorder, len(stored))
+	var clients []int64
+	var rows []planner.RowID
+	for _, r := range stored {
+		var d reorder
+		if err := json.Unmarshal(r.Reorder, &d); err != nil {
+			return err
+		}
+		did[r.ID] = d
+		clients = slices.Concat(clients, []int64{d.Client}, d.Before.Clients, d.After.Clients)
+		rows = slices.Concat(rows, d.Before.Rows, d.After.Rows)
+	}
+	rowNames, err := rowNames(ctx, s.q, userID, rows)
+	if err != nil {
+		return err
+	}
+	found, err := s.q.ClientNames(ctx, dbgen.ClientNamesParams{UserID: userID, Ids: clients})
+	clientNames := make(map[int64]RowName, len(found))
+	for _, c := range found {
+		clientNames[c.ID] = RowName{ClientID: c.ID, Client: c.Name}
+	}
+	named := func(o Order) []RowName {
+		return append(namesOf(o.Clients, clientNames), namesOf(o.Rows, rowNames)...)
+	}
+	for id, d := range did {
+		at[id].Order = &ChangedOrder{Of: clientNames[d.Client], Before: named(d.Before), After: named(d.After)}
+	}
+	return err
+}
+
+// namesOf returns the names of those that have one, in order.
+func namesOf[T comparable](ids []T, names map[T]RowName) (list []RowName) {
+	for _, id := range ids {
+		if name, ok := names[id]; ok {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // LatestChange returns the latest change that touches a week; 0 if there is none.
@@ -127,13 +186,21 @@ func (tx *Tx) ChangeAt(ctx context.Context, userID int64, week planner.Week, id 
 // RowNames returns what rows are called; those that the user does not have are
 // left out.
 func (tx *Tx) RowNames(ctx context.Context, userID int64, ids []planner.RowID) (map[planner.RowID]RowName, error) {
+	names, err := rowNames(ctx, tx.q, userID, ids)
+	if err != nil {
+		return nil, fmt.Errorf("names of rows of user %d: %w", userID, err)
+	}
+	return names, nil
+}
+
+func rowNames(ctx context.Context, q *dbgen.Queries, userID int64, ids []planner.RowID) (map[planner.RowID]RowName, error) {
 	p := dbgen.RowNamesParams{UserID: userID}
 	for _, id := range ids {
 		p.Projects, p.Tasks = append(p.Projects, id.ProjectID), append(p.Tasks, id.TaskID)
 	}
-	found, err := tx.q.RowNames(ctx, p)
+	found, err := q.RowNames(ctx, p)
 	if err != nil {
-		return nil, fmt.Errorf("names of rows of user %d: %w", userID, err)
+		return nil, err
 	}
 	names := make(map[planner.RowID]RowName, len(found))
 	for _, r := range found {

@@ -250,6 +250,9 @@ func (t *changeTeller) change(c *db.DoneChange) views.HistoryChange {
 			gone++
 		}
 	}
+	if c.Order != nil {
+		told.Order = t.order(c.Order)
+	}
 	made := len(c.Cells) + len(c.Days)
 	all := gone > 0 && gone == made && len(c.Rows) == 0
 	told.CanUndo = c.UndoneAt.IsZero() && !all
@@ -274,6 +277,27 @@ func cellsAndDays(cells, days int) string {
 	default:
 		return counted(cells, "cell", "cells") + " and " + counted(days, "day", "days")
 	}
+}
+
+// order tells what became of an order. Without one, things stand by name.
+func (t *changeTeller) order(c *db.ChangedOrder) *views.HistoryOrder {
+	words := func(names []db.RowName) string {
+		if len(names) == 0 {
+			return "by name"
+		}
+		list := make([]string, len(names))
+		for i, name := range names {
+			if list[i] = name.Client; c.Of.ClientID != 0 {
+				list[i] = name.Project + " · " + name.Task
+			}
+		}
+		return strings.Join(list, ", ")
+	}
+	order := views.HistoryOrder{Of: "the clients", Before: words(c.Before), After: words(c.After)}
+	if c.Of.ClientID != 0 {
+		order.Of, order.Hue = c.Of.Client, hue(c.Of.ClientID)
+	}
+	return &order
 }
 
 // days tells what became of dates: those that follow each other, and were and
@@ -363,6 +387,12 @@ func (t *changeTeller) name(c *db.DoneChange) string {
 	}
 	if n := len(c.Days); n > 0 {
 		parts = append(parts, counted(n, "day", "days"))
+	}
+	switch {
+	case c.Order != nil && c.Order.Of.ClientID != 0:
+		parts = append(parts, c.Order.Of.Client)
+	case c.Order != nil:
+		parts = append(parts, "the clients")
 	}
 	if len(parts) == 0 {
 		return capital(kind)

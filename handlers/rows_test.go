@@ -93,6 +93,29 @@ func TestOrderRows(t *testing.T) {
 			t.Errorf("%s undone (-want +got):\n%s", tt.name, diff)
 		}
 	}
+	// The history says what was before. The order is that of all weeks, so a week
+	// that is restored has it still.
+	in.post(adaPath+"/rows/order", url.Values{"row": {rows[0]}, "by": {"down"}})
+	in.post(adaPath+"/rows/order", url.Values{"client": {acme}, "by": {"down"}})
+	history := in.get(adaPath + "/history")
+	if diff := cmp.Diff([]string{"A new order: the clients", "A new order: Acme"}, history.names(t)[:2]); diff != "" {
+		t.Errorf("the history (-want +got):\n%s", diff)
+	}
+	for i, want := range []string{"Order of the clients by name Birch, Acme", "Order of Acme by name Website · Review, Website · Design"} {
+		if got := spaced(history.page(t).Find(".changes > li").Eq(i).Find("tbody tr")); got != want {
+			t.Errorf("change %d tells %q, want %q", i, got, want)
+		}
+	}
+	restore := in.get(adaPath + "/history/0")
+	in.post(adaPath+"/history/0", url.Values{"seen": {restore.field(t, "seen")}, "mutation_id": {restore.field(t, "mutation_id")}})
+	if said := history.text(t, ".lead"); !strings.Contains(said, "a restore leaves their order alone") {
+		t.Errorf("the history says %q", said)
+	}
+	in.post(adaPath+"/undo", url.Values{})
+	if diff := cmp.Diff([]string{rows[2], rows[1], rows[0]}, rowsShown(t, in.get(adaPath))); diff != "" {
+		t.Errorf("restored, and that undone (-want +got):\n%s", diff)
+	}
+
 	for _, form := range []url.Values{
 		{"row": {"1-99999"}, "by": {"up"}}, {"row": {rows[0]}, "before": {rows[2]}}, {"row": {rows[0]}, "before": {"x"}},
 		{"client": {"99999"}, "by": {"up"}}, {"client": {"x"}, "by": {"up"}}, {},

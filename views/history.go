@@ -19,6 +19,7 @@ type HistoryChange struct {
 	Cells  []HistoryCell
 	Rows   []HistoryRow
 	Days   []HistoryDays
+	Order  *HistoryOrder // nil: it changed none
 	Undone Moment // when it was taken back; zero if it was not
 	// Since says what of it was changed again, so that it cannot be undone, or only
 	// in part. Empty if all of it stands.
@@ -29,6 +30,9 @@ type HistoryChange struct {
 
 // told reports whether the name tells all there is to tell.
 func (c *HistoryChange) told() bool {
+	if c.Order != nil {
+		return false
+	}
 	if len(c.Days) > 0 {
 		return len(c.Cells)+len(c.Rows) == 0 && len(c.Days) == 1
 	}
@@ -55,6 +59,13 @@ type HistoryRow struct {
 // days, or would be.
 type HistoryDays struct {
 	Days          string
+	Before, After string
+}
+
+// HistoryOrder is what became of the order of clients, or of the rows of one.
+type HistoryOrder struct {
+	Hue           int
+	Of            string
 	Before, After string
 }
 

@@ -49,6 +49,7 @@ func historyPage() views.HistoryPage {
 			{ID: 15, At: at("14:32"), Name: "A quick add: 2 cells, 1:30 → 2:30", Cells: []views.HistoryCell{design, review}, Since: "1 of 2 cells were changed again since, and would stay as they are.", CanUndo: true, MutationID: "a-mutation-id"},
 			{ID: 16, At: at("14:31"), Name: "Time off: 3 days", Days: away, CanUndo: true, MutationID: "e-mutation-id"},
 			{ID: 14, At: at("14:30"), Name: "Adding a row: Consulting · Meetings", Rows: []views.HistoryRow{added}, Undone: at("14:31"), MutationID: "b-mutation-id"},
+			{ID: 13, At: at("14:31"), Name: "A new order: Acme", Order: &views.HistoryOrder{Hue: 2, Of: "Acme", Before: "by name", After: "Website · Review, Website · Design"}, CanUndo: true, MutationID: "f-mutation-id"},
 			{ID: 12, At: at("Mon 23 Nov, 09:12"), Name: "Website · Review, Wed 25 Nov: 0:00 → 0:30", Cells: []views.HistoryCell{review}, CanUndo: true, MutationID: "c-mutation-id"},
 			{ID: 11, At: at("Mon 23 Nov, 09:10"), Name: "Website · Design, Tue 24 Nov: its note", Cells: []views.HistoryCell{design}, Since: "Changed again since.", MutationID: "d-mutation-id"},
 		},

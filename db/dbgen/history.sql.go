@@ -55,6 +55,40 @@ func (q *Queries) ChangeLatest(ctx context.Context, arg ChangeLatestParams) (int
 	return column_1, err
 }
 
+const ClientNames = `-- name: ClientNames :many
+select id, name from clients where user_id = $1 and id = any($2::bigint[])
+`
+
+type ClientNamesParams struct {
+	UserID int64
+	Ids    []int64
+}
+
+type ClientNamesRow struct {
+	ID   int64
+	Name string
+}
+
+func (q *Queries) ClientNames(ctx context.Context, arg ClientNamesParams) ([]ClientNamesRow, error) {
+	rows, err := q.db.Query(ctx, ClientNames, arg.UserID, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ClientNamesRow
+	for rows.Next() {
+		var i ClientNamesRow
+		if err := rows.Scan(&i.ID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const HistoryCells = `-- name: HistoryCells :many
 select c.id, e.project_id, e.task_id, e.date, e.minutes_before, e.note_before, e.minutes_after, e.note_after,
        cl.id as client_id, cl.name as client, p.name as project, t.name as task,
@@ -238,6 +272,41 @@ func (q *Queries) HistoryDays(ctx context.Context, arg HistoryDaysParams) ([]His
 			&i.NameAfter,
 			&i.Stands,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const HistoryOrders = `-- name: HistoryOrders :many
+select id, reorder from plan_changes where user_id = $1 and id = any($2::bigint[]) and reorder is not null
+`
+
+type HistoryOrdersParams struct {
+	UserID int64
+	Ids    []int64
+}
+
+type HistoryOrdersRow struct {
+	ID      int64
+	Reorder []byte
+}
+
+// What changes did to the order of clients, or of the rows of one; see order.go.
+func (q *Queries) HistoryOrders(ctx context.Context, arg HistoryOrdersParams) ([]HistoryOrdersRow, error) {
+	rows, err := q.db.Query(ctx, HistoryOrders, arg.UserID, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HistoryOrdersRow
+	for rows.Next() {
+		var i HistoryOrdersRow
+		if err := rows.Scan(&i.ID, &i.Reorder); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

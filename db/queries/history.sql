@@ -46,6 +46,13 @@ left join days_off now on now.user_id = e.user_id and now.date = e.date
 where c.user_id = @user_id and c.id = any(@ids::bigint[])
 order by c.id desc, e.date;
 
+-- What changes did to the order of clients, or of the rows of one; see order.go.
+-- name: HistoryOrders :many
+select id, reorder from plan_changes where user_id = @user_id and id = any(@ids::bigint[]) and reorder is not null;
+
+-- name: ClientNames :many
+select id, name from clients where user_id = @user_id and id = any(@ids::bigint[]);
+
 -- name: RowNames :many
 select p.id as project_id, t.id as task_id, cl.id as client_id, cl.name as client, p.name as project, t.name as task
 from (select unnest(@projects::bigint[]) as project_id, unnest(@tasks::bigint[]) as task_id) k
