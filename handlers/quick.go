@@ -48,7 +48,7 @@ type quickLine struct {
 // row that the reader chose among those that the line may mean.
 func (h *weekHandler) readQuick(r *http.Request, week planner.Week, line, key string) (quickLine, error) {
 	user := currentUser(r)
-	_, choices, err := h.rowChoices(r, week)
+	plan, choices, err := h.rowChoices(r, week)
 	if err != nil {
 		return quickLine{}, err
 	}
@@ -65,14 +65,44 @@ func (h *weekHandler) readQuick(r *http.Request, week planner.Week, line, key st
 	for i, m := range q.Rows {
 		q.form.Rows = append(q.form.Rows, views.QuickRowOption{Row: choices.option(m), Chosen: i == chosen})
 	}
+	if len(q.Rows) > 0 {
+		q.row = choices.rows[q.Rows[chosen].At]
+	}
+	if err := h.leaveLocked(r, user, plan, &q); err != nil {
+		return quickLine{}, err
+	}
 	if len(q.Rows) == 0 {
 		for _, day := range q.Days {
 			q.form.Days = append(q.form.Days, views.QuickDay{Date: day})
 		}
-		return q, nil
+	} else if err := h.readQuickDays(r, user.ID, &q); err != nil {
+		return quickLine{}, err
 	}
-	q.row = choices.rows[q.Rows[chosen].At]
-	return q, h.readQuickDays(r, user.ID, &q)
+	slices.SortFunc(q.form.Days, func(a, b views.QuickDay) int { return int(a.Date - b.Date) })
+	return q, nil
+}
+
+// leaveLocked leaves the days out on which Harvest takes no changes, and tells
+// why. plan is one of the weeks in which the days may be.
+func (h *weekHandler) leaveLocked(r *http.Request, user db.User, plan ledger.WeekPlan, q *quickLine) error {
+	plans := map[planner.Week]ledger.WeekPlan{plan.Week: plan}
+	var open []planner.Date
+	for _, day := range q.Days {
+		of := planner.WeekOf(day, user.Profile.WeekStart)
+		if _, read := plans[of]; !read {
+			var err error
+			if plans[of], err = h.store.WeekPlan(r.Context(), user.ID, of); err != nil {
+				return err
+			}
+		}
+		if lock := plans[of].Lock(planner.CellID{RowID: q.row.id, Date: day}); lock != "" {
+			q.form.Days = append(q.form.Days, views.QuickDay{Date: day, Locked: lockSentence(lock)})
+		} else {
+			open = append(open, day)
+		}
+	}
+	q.Days = open
+	return nil
 }
 
 // ids are the cells of a line.
@@ -158,7 +188,7 @@ func (h *weekHandler) quickAdd(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if ready := line.form.DurationWhy == "" && len(line.Rows) > 0; !ready || f.Get("shown") != views.QuickShown(optionKey(line.row.id), text) {
+	if ready := line.form.DurationWhy == "" && len(line.Rows) > 0 && len(line.Days) > 0; !ready || f.Get("shown") != line.form.Shown() {
 		return h.quickPage(w, r, http.StatusUnprocessableEntity, line.form)
 	}
 	seen, err := strconv.ParseInt(f.Get("version"), 10, 64)

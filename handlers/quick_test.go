@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+
+	"furrow/planner"
 )
 
 // chips are what a line was taken for, in words.
@@ -129,4 +131,62 @@ func TestQuickAdd(t *testing.T) {
 	want("one undo", 150, 60)
 	in.post(adaPath+"/undo", url.Values{})
 	want("another", 90, 0)
+}
+
+// Days that Harvest has locked are told as the grid tells them, and left out; the
+// others are planned.
+func TestQuickLocked(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ada := b.ada()
+	b.secondRow(ada)
+	entry := func(harvestID int, day string, approval string, locked bool) {
+		t.Helper()
+		_, err := b.pool.Exec(t.Context(), `insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, approval_status, is_locked, locked_reason, created_at, updated_at)
+			select user_id, $2, project_id, task_id, $3::date, 100, $4, $5, '', now(), now() from assignments where user_id = $1 order by task_id limit 1`, ada.user, harvestID, day, approval, locked)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	entry(1, "2026-11-25", "unsubmitted", true) // a cell
+	entry(2, "2026-12-02", "approved", false)   // the whole next week
+	in := b.loggedIn(adaEmail)
+	ask := func(line string) answer { t.Helper(); return in.get(adaPath + "/quick?line=" + url.QueryEscape(line)) }
+	const task, second = "Ada's client Ada's project Ada's task", "Ada's client Ada's project Second task"
+	const cell = "locked Locked in Harvest: it takes no changes here."
+	const week = "locked This week is approved in Harvest, so it takes no changes here."
+	for _, test := range []struct {
+		name, line, want, button string
+	}{
+		{"a cell", `ada's task 1h tue+wed+thu`, "Which row " + task + " " + second + " | 1:00 | Tue 24 Nov Wed 25 Nov " + cell + " Thu 26 Nov", "Add 2:00"},
+		{"another row", `second 1h wed`, second + " | 1:00 | Wed 25 Nov", "Add 1:00"},
+		{"an approved week", `second 1h 3.12.2026`, second + " | 1:00 | Thu 3 Dec " + week, ""},
+		{"no row", `zebra 1h 3.12.2026`, "No row has these words Add a row | 1:00 | Thu 3 Dec " + week + " | zebra", ""},
+	} {
+		got := ask(test.line)
+		if chips := got.chips(t); got.status != http.StatusOK || chips != test.want {
+			t.Errorf("%s: status %d\n got %s\nwant %s", test.name, got.status, chips, test.want)
+		}
+		if button := spaced(got.page(t).Find("#quick-chips button")); button != test.button {
+			t.Errorf("%s: the button says %q, want %q", test.name, button, test.button)
+		}
+	}
+	form := ask(`ada's task 1h tue+wed+thu`).quickForm(t)
+	if got := in.post(adaPath+"/quick", form, htmxHeaders...); got.status != http.StatusOK || !strings.Contains(got.text(t, ".toast"), "1:00 added on Tue 24 Nov, Thu 26 Nov.") {
+		t.Errorf("status %d: %s", got.status, got.text(t, "*"))
+	}
+	for day, want := range map[int]planner.Minutes{1: 60, 2: 0, 3: 60} {
+		if planned := b.planned(ada, day); planned != want {
+			t.Errorf("day %d has %d minutes, want %d", day, planned, want)
+		}
+	}
+	// What was shown before a day was locked is shown again, not added in part.
+	form = ask(`second 1h tue+wed`).quickForm(t)
+	if _, err := b.pool.Exec(t.Context(), "update time_entries set approval_status = 'approved' where harvest_id = 1"); err != nil {
+		t.Fatal(err)
+	}
+	got := in.post(adaPath+"/quick", form, htmxHeaders...)
+	if got.status != http.StatusUnprocessableEntity || !strings.Contains(got.chips(t), week) || got.page(t).Find("#quick-chips button").Length() != 0 {
+		t.Errorf("locked meanwhile: status %d: %s", got.status, got.chips(t))
+	}
 }

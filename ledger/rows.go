@@ -41,3 +41,9 @@ func (p WeekPlan) RowsOf(clientID int64) []planner.RowID {
 func (p WeekPlan) TakesNoChanges(id planner.CellID) bool {
 	return p.DayLocks[id.Date-p.Week.Start] != "" || p.Cell(id).Mark() == MarkLocked
 }
+
+// Lock returns why nothing that is planned in a cell of the week from now on can
+// be sent to Harvest; empty if it can.
+func (p WeekPlan) Lock(id planner.CellID) string {
+	return p.Cell(id).lockedOn(p.DayLocks[id.Date-p.Week.Start])
+}

@@ -20,7 +20,7 @@ type HistoryChange struct {
 	Rows   []HistoryRow
 	Days   []HistoryDays
 	Order  *HistoryOrder // nil: it changed none
-	Undone Moment // when it was taken back; zero if it was not
+	Undone Moment        // when it was taken back; zero if it was not
 	// Since says what of it was changed again, so that it cannot be undone, or only
 	// in part. Empty if all of it stands.
 	Since      string

@@ -51,6 +51,7 @@ type QuickDay struct {
 	Date          planner.Date
 	Before, After planner.Minutes
 	Problem       string // why it cannot be
+	Locked        string // why Harvest takes nothing there, so that the day is left out; empty if it does
 }
 
 // blank reports whether nothing has been typed.
@@ -63,7 +64,7 @@ func (f *QuickForm) ready() bool {
 			return false
 		}
 	}
-	return f.chosen() != "" && f.DurationWhy == ""
+	return f.chosen() != "" && f.DurationWhy == "" && len(f.open()) > 0
 }
 
 // chosen is the value of the row that is chosen.
@@ -77,11 +78,28 @@ func (f *QuickForm) chosen() string {
 }
 
 // total is what the line adds, on all days together.
-func (f *QuickForm) total() planner.Minutes { return f.Duration * planner.Minutes(len(f.Days)) }
+func (f *QuickForm) total() planner.Minutes { return f.Duration * planner.Minutes(len(f.open())) }
 
-// shown is what the form was drawn for. It comes back with it, so that nothing
-// is added that was not shown before.
-func (f *QuickForm) shown() string { return QuickShown(f.chosen(), f.Line) }
+// open are the days that Harvest has not locked.
+func (f *QuickForm) open() []planner.Date {
+	var open []planner.Date
+	for _, d := range f.Days {
+		if d.Locked == "" {
+			open = append(open, d.Date)
+		}
+	}
+	return open
+}
 
-// QuickShown is what a form of quick add was drawn for: a row and a line.
-func QuickShown(row, line string) string { return row + " " + line }
+// Shown is what the form was drawn for: a row, a line, and the days that Harvest
+// has locked. It comes back with the form, so that nothing is added that was not
+// shown before.
+func (f *QuickForm) Shown() string {
+	shown := f.chosen() + " " + f.Line
+	for _, d := range f.Days {
+		if d.Locked != "" {
+			shown += " not " + d.Date.String()
+		}
+	}
+	return shown
+}

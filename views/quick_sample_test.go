@@ -31,7 +31,7 @@ func quickForm() views.QuickForm {
 		Week: week, Format: planner.HoursMinutes, Line: `birch cons 2h tue+thu "prep" call`, MutationID: "a-mutation-id", Version: 4107,
 		Rows:     []views.QuickRowOption{{Row: rows[0], Chosen: true}, {Row: rows[1]}},
 		Duration: 120, Note: "prep call",
-		Days: []views.QuickDay{{Date: week.Day(1), Before: 60, After: 180}, {Date: week.Day(3), After: 120}},
+		Days: []views.QuickDay{{Date: week.Day(1), Before: 60, After: 180}, {Date: week.Day(3), After: 120}, {Date: week.Day(4), Locked: "Locked in Harvest: it takes no changes here."}},
 	}
 }
 
