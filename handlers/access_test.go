@@ -242,7 +242,7 @@ func accesses(ada adaIDs) []access {
 		{pattern: "POST /weeks/{week}/redo", path: week + "/redo", bob: http.StatusConflict},
 		{pattern: "POST /weeks/{week}/history/undo", path: week + "/history/undo", form: url.Values{"change": {id(ada.change)}}, bob: gone},
 		{pattern: "GET /weeks/{week}/history/{change}", path: week + "/history/" + id(ada.change), bob: gone},
-		{pattern: "POST /weeks/{week}/history/{change}", path: week + "/history/" + id(ada.change), form: url.Values{"version": {"0"}, "mutation_id": {"bob's restoring"}}, bob: gone},
+		{pattern: "POST /weeks/{week}/history/{change}", path: week + "/history/" + id(ada.change), form: url.Values{"seen": {"0"}, "mutation_id": {"bob's restoring"}}, bob: gone},
 		{pattern: "POST /weeks/{week}/rows", path: week + "/rows", form: url.Values{"project_task": {optional}}, bob: refused},
 		{pattern: "POST /weeks/{week}/cells/{row}/{day}/move", path: cell + "/move", form: url.Values{"how": {"move"}, "to": {"2026-11-24"}, "version": {"99999"}, "mutation_id": {"bob's move"}}, bob: gone},
 		{pattern: "GET /weeks/{week}/rows/{row}", path: week + "/rows/" + ada.row, bob: gone},
