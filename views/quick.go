@@ -95,11 +95,11 @@ func (f *QuickForm) open() []planner.Date {
 // has locked. It comes back with the form, so that nothing is added that was not
 // shown before.
 func (f *QuickForm) Shown() string {
-	shown := f.chosen() + " " + f.Line
+	shown := []string{f.chosen(), f.Line}
 	for _, d := range f.Days {
 		if d.Locked != "" {
-			shown += " not " + d.Date.String()
+			shown = append(shown, "not", d.Date.String())
 		}
 	}
-	return shown
+	return strings.Join(shown, " ")
 }
