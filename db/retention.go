@@ -40,6 +40,18 @@ func (s *Store) CleanAudit(ctx context.Context, age time.Duration) (removed int,
 	return cleaned("the audit", n, err)
 }
 
+// CleanOrders removes orders over many writes that were through more than age ago,
+// with their batches.
+func (s *Store) CleanOrders(ctx context.Context, age time.Duration) (removed int, more bool, err error) {
+	batches, err := s.q.WriteActionBatchesClean(ctx, dbgen.WriteActionBatchesCleanParams{Age: age, Most: cleanPart})
+	var orders int64
+	if err == nil {
+		orders, err = s.q.WriteActionsClean(ctx, dbgen.WriteActionsCleanParams{Age: age, Most: cleanPart})
+	}
+	_, more, err = cleaned("orders", max(batches, orders), err)
+	return int(batches + orders), more, err
+}
+
 // CleanSyncRuns removes runs that ended more than age ago, but each user's latest.
 func (s *Store) CleanSyncRuns(ctx context.Context, age time.Duration) (removed int, more bool, err error) {
 	n, err := s.q.SyncRunsClean(ctx, dbgen.SyncRunsCleanParams{Age: age, Most: cleanPart})

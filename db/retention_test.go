@@ -280,6 +280,9 @@ func TestRetention(t *testing.T) {
 		"insert into mails (recipient, subject, state, finished_at) select 'ida@example.com', 's', 'sent', now() - make_interval(days => d) from unnest(array[40, 20]) d",
 		"insert into mails (recipient, subject, sealed, created_at) values ('ida@example.com', 's', 'x', now() - interval '40 days')",
 		"insert into webhooks (body, state, finished_at) select '{}', 'sent', now() - make_interval(days => d) from unnest(array[40, 20]) d",
+		"insert into write_actions (mutation_id, action, search, up_to, previewed, finished_at) select 'order ' || d, 'retry', '{}', 1, 1, now() - make_interval(days => d) from unnest(array[40, 41, 20]) d",
+		"insert into write_actions (mutation_id, action, search, up_to, previewed, created_at) values ('open order', 'retry', '{}', 1, 1, now() - interval '40 days')",
+		"insert into write_action_batches (action_id, number, last_id, changed, at) select id, n, 1, 1, now() - interval '40 days' from write_actions, generate_series(1, 600) n",
 		"insert into webhooks (body, created_at) values ('{}', now() - interval '40 days')",
 	} {
 		if _, err := f.pool.Exec(t.Context(), statement); err != nil {
@@ -297,6 +300,7 @@ func TestRetention(t *testing.T) {
 	}{
 		{"attempts", f.store.CleanAttempts, 2, 1200, attempts, "write_attempts"},
 		{"audit", f.store.CleanAudit, 2, 1200, 1, "audit_events where action in ('old', 'young')"},
+		{"orders", f.store.CleanOrders, 2, 1202, 1202, "(select action_id from write_action_batches union all select id from write_actions) o"},
 		{"sync runs", f.store.CleanSyncRuns, 1, 2, 1, "sync_runs"},
 		{"notices", f.store.CleanNotices, 1, 3, 6, "(select id from alerts union all select id from mails union all select id from webhooks) n"},
 	} {

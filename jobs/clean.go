@@ -16,6 +16,7 @@ type Retention struct {
 	Writes   time.Duration // since they ended, their attempts included
 	Attempts time.Duration // of writes that are kept
 	Audit    time.Duration
+	Orders   time.Duration // of operators over many writes, since they were through
 	SyncRuns time.Duration
 	Notices  time.Duration // alerts, mails and webhooks
 }
@@ -26,6 +27,7 @@ type Attic interface {
 	CleanWrites(ctx context.Context, age time.Duration, after int64) (removed int, next int64, err error)
 	CleanAttempts(ctx context.Context, age time.Duration) (removed int, more bool, err error)
 	CleanAudit(ctx context.Context, age time.Duration) (removed int, more bool, err error)
+	CleanOrders(ctx context.Context, age time.Duration) (removed int, more bool, err error)
 	CleanSyncRuns(ctx context.Context, age time.Duration) (removed int, more bool, err error)
 	CleanNotices(ctx context.Context, age time.Duration) (removed int, more bool, err error)
 }
@@ -84,6 +86,7 @@ func (w *cleanWorker) clean(ctx context.Context) error {
 	}{
 		{"attempts", keep.Attempts, store.CleanAttempts},
 		{"audit", keep.Audit, store.CleanAudit},
+		{"orders", keep.Orders, store.CleanOrders},
 		{"sync runs", keep.SyncRuns, store.CleanSyncRuns},
 		{"notices", keep.Notices, store.CleanNotices},
 	} {

@@ -130,6 +130,49 @@ func (q *Queries) WebhooksClean(ctx context.Context, arg WebhooksCleanParams) (i
 	return result.RowsAffected(), nil
 }
 
+const WriteActionBatchesClean = `-- name: WriteActionBatchesClean :execrows
+delete from write_action_batches where (action_id, number) in (
+    select b.action_id, b.number from write_action_batches b join write_actions a on a.id = b.action_id
+    where a.finished_at < clock_timestamp() - $1::interval
+    order by b.action_id, b.number limit $2 for update of b skip locked
+)
+`
+
+type WriteActionBatchesCleanParams struct {
+	Age  time.Duration
+	Most int32
+}
+
+// Orders over many writes lose their batches first, of which there may be many.
+func (q *Queries) WriteActionBatchesClean(ctx context.Context, arg WriteActionBatchesCleanParams) (int64, error) {
+	result, err := q.db.Exec(ctx, WriteActionBatchesClean, arg.Age, arg.Most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const WriteActionsClean = `-- name: WriteActionsClean :execrows
+delete from write_actions where id in (
+    select a.id from write_actions a
+    where a.finished_at < clock_timestamp() - $1::interval and not exists (select from write_action_batches b where b.action_id = a.id)
+    order by a.id limit $2 for update skip locked
+)
+`
+
+type WriteActionsCleanParams struct {
+	Age  time.Duration
+	Most int32
+}
+
+func (q *Queries) WriteActionsClean(ctx context.Context, arg WriteActionsCleanParams) (int64, error) {
+	result, err := q.db.Exec(ctx, WriteActionsClean, arg.Age, arg.Most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const WritesClean = `-- name: WritesClean :one
 
 with part as materialized (

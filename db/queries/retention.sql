@@ -36,6 +36,21 @@ delete from audit_events where id in (
     select e.id from audit_events e where e.at < clock_timestamp() - sqlc.arg(age)::interval order by e.at limit @most for update skip locked
 );
 
+-- Orders over many writes lose their batches first, of which there may be many.
+-- name: WriteActionBatchesClean :execrows
+delete from write_action_batches where (action_id, number) in (
+    select b.action_id, b.number from write_action_batches b join write_actions a on a.id = b.action_id
+    where a.finished_at < clock_timestamp() - sqlc.arg(age)::interval
+    order by b.action_id, b.number limit @most for update of b skip locked
+);
+
+-- name: WriteActionsClean :execrows
+delete from write_actions where id in (
+    select a.id from write_actions a
+    where a.finished_at < clock_timestamp() - sqlc.arg(age)::interval and not exists (select from write_action_batches b where b.action_id = a.id)
+    order by a.id limit @most for update skip locked
+);
+
 -- The latest run of a user is what is shown of their syncs.
 -- name: SyncRunsClean :execrows
 delete from sync_runs where id in (
