@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -126,13 +127,15 @@ func (tx *Tx) deleteUser(ctx context.Context, userID, actorID int64, dropUnsent 
 	for _, forget := range []func() error{
 		func() error { return tx.q.ThrottleForget(ctx, accountSubject(email)) },
 		func() error { return tx.q.ThrottleForget(ctx, resetSubject(email)) },
-		func() error { return tx.q.MailsDeleteTo(ctx, email) },
 		func() error { return tx.q.AccountLinksDeleteTo(ctx, email) },
 		func() error { return tx.q.TemplatesDelete(ctx, userID) },
 		func() error {
 			_, err := tx.q.UserDelete(ctx, userID)
 			return err
 		},
+		// Whoever was storing a mail to them held an alert or a link of theirs, and was
+		// waited for.
+		func() error { return tx.q.MailsDeleteTo(ctx, email) },
 		// Entries have no foreign key that would stop one which is being stored
 		// right now. Who stores some is waited for; who comes later finds no
 		// projects of the user.
@@ -176,7 +179,8 @@ func (tx *Tx) lockToDelete(ctx context.Context, userID int64) (email string, err
 }
 
 // auditDeletion writes down that a user was deleted, and takes their address out
-// of all that was written down before.
+// of all that the program and its operators wrote down before. What other users
+// wrote is theirs.
 func (tx *Tx) auditDeletion(ctx context.Context, userID, actorID int64, email string, unsent int) error {
 	by := "furrow"
 	if actorID == userID {
@@ -189,9 +193,18 @@ func (tx *Tx) auditDeletion(ctx context.Context, userID, actorID int64, email st
 	if err := tx.Audit(ctx, actorID, "account.delete", fmt.Sprintf("user %d", userID), detail); err != nil {
 		return err
 	}
-	called := fmt.Sprintf("deleted user %d", userID)
-	if err := tx.q.PausesForget(ctx, dbgen.PausesForgetParams{Email: email, Called: called}); err != nil {
+	called, pattern := fmt.Sprintf("deleted user %d", userID), addressPattern(email)
+	if err := tx.q.PausesForget(ctx, dbgen.PausesForgetParams{Email: email, Pattern: pattern, Called: called}); err != nil {
 		return err
 	}
-	return tx.q.AuditForget(ctx, dbgen.AuditForgetParams{ID: &userID, Email: email, Called: called})
+	if err := tx.q.OrdersForget(ctx, dbgen.OrdersForgetParams{Email: email, Pattern: pattern, Called: called}); err != nil {
+		return err
+	}
+	return tx.q.AuditForget(ctx, dbgen.AuditForgetParams{ID: &userID, Email: email, Pattern: pattern, Called: called})
+}
+
+// addressPattern finds an e-mail address in a text, for PostgreSQL, but not in a
+// longer address.
+func addressPattern(email string) string {
+	return "(?<![[:alnum:].+_-])" + regexp.QuoteMeta(email) + `(?![[:alnum:]-]|\.[[:alnum:]])`
 }

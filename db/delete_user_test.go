@@ -1,23 +1,28 @@
 package db_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"furrow/db"
 	"furrow/ledger"
 	"furrow/planner"
 )
 
-// ofUser are the rows of all tables that name a user or their address, by table.
+// ofUser are the rows of all tables that name a user or their address, however it
+// is written, by table.
 func (f *fixture) ofUser(t *testing.T, userID int64, email string) map[string]int {
 	t.Helper()
 	found := map[string]int{}
 	for _, table := range tables(t, f.pool) {
 		n := f.int(t, `select count(*) from `+table+` t, to_jsonb(t) as j
-where $1::bigint in ((j ->> 'user_id')::bigint, (j ->> 'actor_id')::bigint) or strpos(j::text, $2) > 0`, userID, email)
+where $1::bigint in ((j ->> 'user_id')::bigint, (j ->> 'actor_id')::bigint) or strpos(lower(j::text), $2) > 0`, userID, email)
 		if n > 0 {
 			found[table] = n
 		}
@@ -43,6 +48,14 @@ func TestDeleteUser(t *testing.T) {
 		"insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, created_at, updated_at) select user_id, 9000 + project_id, project_id, task_id, '2026-11-23', 100, now(), now() from assignments",
 		"insert into audit_events (actor_id, actor, action, subject, detail) select id, email, 'writes.retry', 'user ' || email, jsonb_build_object('count', 1, 'email', email) from users",
 		"insert into audit_events (actor_id, actor, action, subject, detail) select id, email, 'writes.retry', 'write 1', 'null' from users",
+		"insert into audit_events (actor, action, subject, detail) values ('bob@example.com', 'jobs.cancel_all', 'jobs', '{\"filter\": {\"user\": [\"Ida@example.com\"]}, \"reason\": \"ida@example.com, who asked\"}')",
+		"insert into write_actions (mutation_id, actor_id, action, search, note, up_to, previewed) select 'a mutation of ' || id, id, 'drop', '{\"User\": \"Ida@Example.com\", \"Op\": \"create\"}', 'as IDA@example.com asked', 1, 1 from users",
+		"update queue_pauses set reason = 'ida@example.com asked'",
+		"update api_gates set forced_reason = 'ida@example.com asked'",
+		"update harvest_connections set paused_reason = 'ida@example.com asked'",
+		"insert into mails (recipient, subject, state, finished_at) values ('Ida@Example.com', 'Hello', 'sent', now())",
+		"insert into pushed_entries (user_id, connection_id, project_id, task_id, spent_date, planned_minutes, planned_note, hours, notes) select c.user_id, c.id, a.project_id, a.task_id, '2026-11-23', 60, '', 100, '' from harvest_connections c join assignments a on a.user_id = c.user_id where c.user_id <> (select min(user_id) from harvest_connections)",
+		"insert into writes (user_id, connection_id, pushed_entry_id, op, reference, payload, mutation_id, state, finished_at, operator_note) select user_id, connection_id, id, 'create', 'r', '{}', 'a mutation', 'dropped', now(), 'given up, see ida@example.com.' from pushed_entries where user_id <> (select min(user_id) from harvest_connections)",
 	} {
 		if _, err := f.pool.Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
@@ -90,6 +103,15 @@ func TestDeleteUser(t *testing.T) {
 	}
 	if n := f.int(t, `select count(*) from audit_events where action = 'account.delete' and subject = 'user ' || $1 and detail = '{"by": "the user", "dropped": 2}'`, strconv.FormatInt(f.userID, 10)); n != 1 {
 		t.Errorf("the deletion was written down %d times", n)
+	}
+	if n := f.int(t, `select count(*) from write_actions where search = jsonb_build_object('User', $1::text, 'Op', 'create') and note = 'as ' || $1 || ' asked'`, called); n != 2 {
+		t.Errorf("%d orders that name %s", n, called)
+	}
+	if n := f.int(t, `select count(*) from audit_events where detail = jsonb_build_object('filter', jsonb_build_object('user', jsonb_build_array($1::text)), 'reason', $1 || ', who asked')`, called); n != 1 {
+		t.Errorf("%d events with %s in the filter", n, called)
+	}
+	if n := f.int(t, `select count(*) from writes where operator_note = 'given up, see ' || $1 || '.'`, called); n != 1 {
+		t.Errorf("%d writes of somebody else with %s in the note", n, called)
 	}
 	// The job of a run that went with its user has nothing to do.
 	if _, err := f.store.Run(t.Context(), 1, time.Now()); !errors.Is(err, planner.ErrNotFound) {
@@ -158,6 +180,60 @@ func TestDeleteUserWhilePulling(t *testing.T) {
 	}
 }
 
+// TestDeleteUserOfLikeAddress: an address that holds the deleted one stays.
+func TestDeleteUserOfLikeAddress(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, like := range []string{"frida@example.com", "an.ida@example.com", "ida@example.com.au", "ida@example.community"} {
+		_, err := f.pool.Exec(t.Context(), `with order_of as (insert into write_actions (mutation_id, action, search, note, up_to, previewed) values ('order ' || $1, 'retry', jsonb_build_object('User', $1::text), $1, 1, 1))
+insert into audit_events (actor, action, subject, detail) values ($1, 'writes.retry', 'user ' || $1, jsonb_build_object('email', $1::text))`, like)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows := func() []string {
+		return column[string](t, f.pool, "select (to_jsonb(x) - 'id')::text from write_actions x union all select to_jsonb(x)::text from audit_events x where action = 'writes.retry' order by 1")
+	}
+	before := rows()
+	if err := f.store.DeleteUser(t.Context(), f.userID, 0, true); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, rows()); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
+// TestDeleteUserWhileTelling: a mail that is being stored meanwhile does not stay
+// behind.
+func TestDeleteUserWhileTelling(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if _, err := f.pool.Exec(t.Context(), "insert into alerts (key, user_id, severity, sentence, advice, path) values ('revoked:1:user', $1, 'alert', 's', 'a', '/')", f.userID); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := f.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	_, err = tx.Exec(t.Context(), "with untold as (select from alerts for update) insert into mails (recipient, subject, sealed) select 'ida@example.com', 's', 'x' from untold")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deleted := make(chan error, 1)
+	go func() { deleted <- f.store.DeleteUser(t.Context(), f.userID, 0, true) }()
+	f.blocked(t, 1)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-deleted; err != nil {
+		t.Fatal(err)
+	}
+	if n := f.int(t, "select count(*) from mails"); n != 0 {
+		t.Errorf("%d mails are left", n)
+	}
+}
+
 // TestLastAdmin: somebody who may act on users stays, also if two want to delete
 // each other.
 func TestLastAdmin(t *testing.T) {
@@ -193,5 +269,60 @@ func TestLastAdmin(t *testing.T) {
 	}
 	if err := f.store.DeleteUser(t.Context(), last, 0, true); !errors.Is(err, db.ErrLastAdmin) {
 		t.Errorf("the last admin: %v", err)
+	}
+}
+
+// TestLastAdminOfTwo: of two admins who take the role from each other at once, or
+// one of whom deletes the other meanwhile, one stays an admin.
+func TestLastAdminOfTwo(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		second func(store *db.Store, actor, other int64) error
+		want   error
+	}{
+		{"the role", func(store *db.Store, actor, other int64) error {
+			return store.InTx(context.Background(), func(tx *db.Tx) error {
+				_, err := tx.ChangeRole(context.Background(), actor, other, db.RoleUser)
+				return err
+			})
+		}, planner.ErrForbidden},
+		{"the account", func(store *db.Store, actor, other int64) error {
+			return store.DeleteUser(context.Background(), other, actor, true)
+		}, db.ErrLastAdmin},
+		{"their own account", func(store *db.Store, _, other int64) error {
+			return store.DeleteUser(context.Background(), other, other, true)
+		}, db.ErrLastAdmin},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			var admins []int64
+			for _, name := range []string{"ann", "ben"} {
+				id, err := f.store.CreateUser(t.Context(), name+"@example.com", "hash", db.RoleAdmin)
+				if err != nil {
+					t.Fatal(err)
+				}
+				admins = append(admins, id)
+			}
+			second := make(chan error, 1)
+			err := f.store.InTx(t.Context(), func(tx *db.Tx) error {
+				if before, err := tx.ChangeRole(t.Context(), admins[0], admins[1], db.RoleUser); err != nil || before != db.RoleAdmin {
+					return fmt.Errorf("%s, %w", before, err)
+				}
+				go func() { second <- tt.second(f.store, admins[1], admins[0]) }()
+				f.blocked(t, 1)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := <-second; !errors.Is(err, tt.want) {
+				t.Errorf("the second of them: %v, want %v", err, tt.want)
+			}
+			if n := f.int(t, "select count(*) from users where role = 'admin' and email = 'ann@example.com'"); n != 1 {
+				t.Errorf("%d admins are left", n)
+			}
+		})
 	}
 }

@@ -21,21 +21,26 @@ func (q *Queries) AccountLinksDeleteTo(ctx context.Context, email string) error 
 const AuditForget = `-- name: AuditForget :exec
 update audit_events
 set actor = case when actor_id = $1 or actor = $2::text then $3 else actor end,
-    subject = replace(subject, $2::text, $3),
-    detail = (select coalesce(jsonb_object_agg(k, case when v = to_jsonb($2::text) then to_jsonb($3::text) else v end), '{}') from jsonb_each(case when jsonb_typeof(detail) = 'object' then detail else '{}' end) as d (k, v))
-where actor_id = $1 or actor = $2::text or subject = $2::text or subject = 'user ' || $2::text
-   or exists (select from jsonb_each(case when jsonb_typeof(detail) = 'object' then detail else '{}' end) as d (k, v) where v = to_jsonb($2::text))
+    subject = regexp_replace(subject, $4::text, $3, 'gi'),
+    detail = regexp_replace(detail::text, $4::text, $3, 'gi')::jsonb
+where actor_id = $1 or actor = $2::text or strpos(lower(subject), $2::text) > 0 or strpos(lower(detail::text), $2::text) > 0
 `
 
 type AuditForgetParams struct {
-	ID     *int64
-	Email  string
-	Called string
+	ID      *int64
+	Email   string
+	Called  string
+	Pattern string
 }
 
-// What somebody did stays, without who they were.
+// What somebody did stays, without who they were. pattern finds their address.
 func (q *Queries) AuditForget(ctx context.Context, arg AuditForgetParams) error {
-	_, err := q.db.Exec(ctx, AuditForget, arg.ID, arg.Email, arg.Called)
+	_, err := q.db.Exec(ctx, AuditForget,
+		arg.ID,
+		arg.Email,
+		arg.Called,
+		arg.Pattern,
+	)
 	return err
 }
 
@@ -67,7 +72,7 @@ func (q *Queries) ConnectionLockToDelete(ctx context.Context, userID int64) (Con
 }
 
 const MailsDeleteTo = `-- name: MailsDeleteTo :exec
-delete from mails where recipient = $1
+delete from mails where lower(recipient) = $1
 `
 
 func (q *Queries) MailsDeleteTo(ctx context.Context, email string) error {
@@ -75,20 +80,53 @@ func (q *Queries) MailsDeleteTo(ctx context.Context, email string) error {
 	return err
 }
 
+const OrdersForget = `-- name: OrdersForget :exec
+with orders as (
+    update write_actions
+    set search = regexp_replace(search::text, $1::text, $2::text, 'gi')::jsonb,
+        note = left(regexp_replace(note, $1::text, $2::text, 'gi'), 500)
+    where strpos(lower(search::text), $3::text) > 0 or strpos(lower(note), $3::text) > 0
+)
+update writes set operator_note = left(regexp_replace(operator_note, $1::text, $2::text, 'gi'), 500)
+where operator_note <> '' and strpos(lower(operator_note), $3::text) > 0
+`
+
+type OrdersForgetParams struct {
+	Pattern string
+	Called  string
+	Email   string
+}
+
+// What operators looked for, and why they gave writes of others up.
+func (q *Queries) OrdersForget(ctx context.Context, arg OrdersForgetParams) error {
+	_, err := q.db.Exec(ctx, OrdersForget, arg.Pattern, arg.Called, arg.Email)
+	return err
+}
+
 const PausesForget = `-- name: PausesForget :exec
-with queues as (update queue_pauses set paused_by = $1::text where paused_by = $2::text),
-     gates as (update api_gates set forced_by = $1::text where forced_by = $2::text)
-update harvest_connections set paused_by = $1::text where paused_by = $2::text
+with queues as (
+    update queue_pauses
+    set paused_by = regexp_replace(paused_by, $1::text, $2::text, 'gi'), reason = regexp_replace(reason, $1::text, $2::text, 'gi')
+    where strpos(lower(paused_by || ' ' || reason), $3::text) > 0
+), gates as (
+    update api_gates
+    set forced_by = regexp_replace(forced_by, $1::text, $2::text, 'gi'), forced_reason = regexp_replace(forced_reason, $1::text, $2::text, 'gi')
+    where strpos(lower(forced_by || ' ' || forced_reason), $3::text) > 0
+)
+update harvest_connections
+set paused_by = regexp_replace(paused_by, $1::text, $2::text, 'gi'), paused_reason = regexp_replace(paused_reason, $1::text, $2::text, 'gi')
+where strpos(lower(paused_by || ' ' || paused_reason), $3::text) > 0
 `
 
 type PausesForgetParams struct {
-	Called string
-	Email  string
+	Pattern string
+	Called  string
+	Email   string
 }
 
 // What somebody paused or forced stays so.
 func (q *Queries) PausesForget(ctx context.Context, arg PausesForgetParams) error {
-	_, err := q.db.Exec(ctx, PausesForget, arg.Called, arg.Email)
+	_, err := q.db.Exec(ctx, PausesForget, arg.Pattern, arg.Called, arg.Email)
 	return err
 }
 

@@ -43,22 +43,41 @@ delete from users where id = @id;
 delete from time_entries where user_id = @user_id;
 
 -- name: MailsDeleteTo :exec
-delete from mails where recipient = @email;
+delete from mails where lower(recipient) = @email;
 
 -- name: AccountLinksDeleteTo :exec
 delete from account_links where email = @email;
 
--- What somebody did stays, without who they were.
+-- What somebody did stays, without who they were. pattern finds their address.
 -- name: AuditForget :exec
 update audit_events
 set actor = case when actor_id = @id or actor = sqlc.arg(email)::text then @called else actor end,
-    subject = replace(subject, sqlc.arg(email)::text, @called),
-    detail = (select coalesce(jsonb_object_agg(k, case when v = to_jsonb(sqlc.arg(email)::text) then to_jsonb(sqlc.arg(called)::text) else v end), '{}') from jsonb_each(case when jsonb_typeof(detail) = 'object' then detail else '{}' end) as d (k, v))
-where actor_id = @id or actor = sqlc.arg(email)::text or subject = sqlc.arg(email)::text or subject = 'user ' || sqlc.arg(email)::text
-   or exists (select from jsonb_each(case when jsonb_typeof(detail) = 'object' then detail else '{}' end) as d (k, v) where v = to_jsonb(sqlc.arg(email)::text));
+    subject = regexp_replace(subject, sqlc.arg(pattern)::text, @called, 'gi'),
+    detail = regexp_replace(detail::text, sqlc.arg(pattern)::text, @called, 'gi')::jsonb
+where actor_id = @id or actor = sqlc.arg(email)::text or strpos(lower(subject), sqlc.arg(email)::text) > 0 or strpos(lower(detail::text), sqlc.arg(email)::text) > 0;
 
 -- What somebody paused or forced stays so.
 -- name: PausesForget :exec
-with queues as (update queue_pauses set paused_by = sqlc.arg(called)::text where paused_by = sqlc.arg(email)::text),
-     gates as (update api_gates set forced_by = sqlc.arg(called)::text where forced_by = sqlc.arg(email)::text)
-update harvest_connections set paused_by = sqlc.arg(called)::text where paused_by = sqlc.arg(email)::text;
+with queues as (
+    update queue_pauses
+    set paused_by = regexp_replace(paused_by, sqlc.arg(pattern)::text, sqlc.arg(called)::text, 'gi'), reason = regexp_replace(reason, sqlc.arg(pattern)::text, sqlc.arg(called)::text, 'gi')
+    where strpos(lower(paused_by || ' ' || reason), sqlc.arg(email)::text) > 0
+), gates as (
+    update api_gates
+    set forced_by = regexp_replace(forced_by, sqlc.arg(pattern)::text, sqlc.arg(called)::text, 'gi'), forced_reason = regexp_replace(forced_reason, sqlc.arg(pattern)::text, sqlc.arg(called)::text, 'gi')
+    where strpos(lower(forced_by || ' ' || forced_reason), sqlc.arg(email)::text) > 0
+)
+update harvest_connections
+set paused_by = regexp_replace(paused_by, sqlc.arg(pattern)::text, sqlc.arg(called)::text, 'gi'), paused_reason = regexp_replace(paused_reason, sqlc.arg(pattern)::text, sqlc.arg(called)::text, 'gi')
+where strpos(lower(paused_by || ' ' || paused_reason), sqlc.arg(email)::text) > 0;
+
+-- What operators looked for, and why they gave writes of others up.
+-- name: OrdersForget :exec
+with orders as (
+    update write_actions
+    set search = regexp_replace(search::text, sqlc.arg(pattern)::text, sqlc.arg(called)::text, 'gi')::jsonb,
+        note = left(regexp_replace(note, sqlc.arg(pattern)::text, sqlc.arg(called)::text, 'gi'), 500)
+    where strpos(lower(search::text), sqlc.arg(email)::text) > 0 or strpos(lower(note), sqlc.arg(email)::text) > 0
+)
+update writes set operator_note = left(regexp_replace(operator_note, sqlc.arg(pattern)::text, sqlc.arg(called)::text, 'gi'), 500)
+where operator_note <> '' and strpos(lower(operator_note), sqlc.arg(email)::text) > 0;
