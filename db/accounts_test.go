@@ -3,10 +3,13 @@ package db_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"furrow/db"
 	"furrow/db/dbtest"
@@ -38,11 +41,16 @@ func TestCreateFirstUserHasOneWinner(t *testing.T) {
 	if err != nil || won != 1 || len(users) != 1 || users[0].Role != db.RoleAdmin {
 		t.Errorf("%d won; users %+v, %v", won, users, err)
 	}
+	events, err := store.AuditEvents(t.Context(), db.AuditFilter{Action: "account.create", Most: 10})
+	if err != nil || len(events) != 1 || events[0].Actor != users[0].Email || events[0].Detail != `{"role": "admin"}` {
+		t.Errorf("the audit has %+v, %v", events, err)
+	}
 }
 
+// TestAccountsFromTheShell: what the shell does to accounts is done, and audited.
 func TestAccountsFromTheShell(t *testing.T) {
 	t.Parallel()
-	store, _ := dbtest.Store(t)
+	store, pool := dbtest.Store(t)
 	ctx := t.Context()
 	id, err := store.CreateUser(ctx, " Ida@Example.com", "hash", db.RoleUser)
 	if err != nil {
@@ -74,6 +82,14 @@ func TestAccountsFromTheShell(t *testing.T) {
 	}
 	if hash, err := store.PasswordHash(ctx, id); err != nil || hash != "new hash" {
 		t.Errorf("hash %q, %v", hash, err)
+	}
+	audited := column[string](t, pool, "select concat_ws(' ', actor, action, subject, detail) from audit_events order by id")
+	of := fmt.Sprintf("user %d", id)
+	want := []string{
+		"furrow account.create " + of + ` {"role": "user"}`, "furrow users.role " + of + ` {"after": "admin", "before": "user"}`, "furrow password.reset " + of + " {}",
+	}
+	if diff := cmp.Diff(want, audited); diff != "" {
+		t.Errorf("the audit (-want +got):\n%s", diff)
 	}
 }
 

@@ -116,7 +116,10 @@ func (s *Store) CreateFirstUser(ctx context.Context, email, passwordHash string)
 			return planner.ErrConflict
 		}
 		id, err = tx.q.UserCreate(ctx, dbgen.UserCreateParams{Email: NormalEmail(email), PasswordHash: passwordHash, Role: string(RoleAdmin)})
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.Audit(ctx, id, "account.create", userSubject(id), map[string]any{"role": RoleAdmin})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("create the first user: %w", err)
@@ -127,10 +130,17 @@ func (s *Store) CreateFirstUser(ctx context.Context, email, passwordHash string)
 // CreateUser makes an account and returns its id. For the shell, where the
 // caller has the machine. It returns [planner.ErrConflict] if the address is taken.
 func (s *Store) CreateUser(ctx context.Context, email, passwordHash string, role Role) (int64, error) {
-	id, err := s.q.UserCreate(ctx, dbgen.UserCreateParams{Email: NormalEmail(email), PasswordHash: passwordHash, Role: string(role)})
-	if isUniqueViolation(err) {
-		err = planner.ErrConflict
-	}
+	var id int64
+	err := s.InTx(ctx, func(tx *Tx) (err error) {
+		id, err = tx.q.UserCreate(ctx, dbgen.UserCreateParams{Email: NormalEmail(email), PasswordHash: passwordHash, Role: string(role)})
+		if isUniqueViolation(err) {
+			return planner.ErrConflict
+		}
+		if err != nil {
+			return err
+		}
+		return tx.Audit(ctx, 0, "account.create", userSubject(id), map[string]any{"role": role})
+	})
 	if err != nil {
 		return 0, fmt.Errorf("create user: %w", err)
 	}
@@ -141,14 +151,14 @@ func (s *Store) CreateUser(ctx context.Context, email, passwordHash string, role
 // another. For the shell. It returns [planner.ErrNotFound] if nobody has the address.
 func (s *Store) SetRole(ctx context.Context, email string, role Role) error {
 	err := s.InTx(ctx, func(tx *Tx) error {
-		id, err := tx.q.UserSetRole(ctx, dbgen.UserSetRoleParams{Email: NormalEmail(email), Role: string(role)})
+		row, err := tx.q.UserSetRole(ctx, dbgen.UserSetRoleParams{Email: NormalEmail(email), Role: string(role)})
 		if err != nil {
 			return notFound(err)
 		}
-		if err := tx.q.SessionsDeleteOfUser(ctx, id); err != nil {
+		if err := tx.q.SessionsDeleteOfUser(ctx, row.ID); err != nil {
 			return err
 		}
-		return tx.Audit(ctx, 0, "users.role", userSubject(id), map[string]any{"after": role})
+		return tx.Audit(ctx, 0, "users.role", userSubject(row.ID), map[string]any{"before": row.Before, "after": role})
 	})
 	if err != nil {
 		return fmt.Errorf("set the role of a user: %w", err)

@@ -303,7 +303,10 @@ func (q *Queries) UserSetPreferences(ctx context.Context, arg UserSetPreferences
 }
 
 const UserSetRole = `-- name: UserSetRole :one
-update users set role = $1 where email = lower($2) returning id
+update users u set role = $1
+from (select x.id, x.role from users x where x.email = lower($2) for update) before
+where u.id = before.id
+returning u.id, before.role as before
 `
 
 type UserSetRoleParams struct {
@@ -311,11 +314,16 @@ type UserSetRoleParams struct {
 	Email string
 }
 
-func (q *Queries) UserSetRole(ctx context.Context, arg UserSetRoleParams) (int64, error) {
+type UserSetRoleRow struct {
+	ID     int64
+	Before string
+}
+
+func (q *Queries) UserSetRole(ctx context.Context, arg UserSetRoleParams) (UserSetRoleRow, error) {
 	row := q.db.QueryRow(ctx, UserSetRole, arg.Role, arg.Email)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
+	var i UserSetRoleRow
+	err := row.Scan(&i.ID, &i.Before)
+	return i, err
 }
 
 const Users = `-- name: Users :many

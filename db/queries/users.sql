@@ -72,7 +72,10 @@ update users set password_hash = @password_hash where id = @id;
 update users set password_hash = @new_hash where id = @id and password_hash = @old_hash;
 
 -- name: UserSetRole :one
-update users set role = @role where email = lower(sqlc.arg(email)) returning id;
+update users u set role = @role
+from (select x.id, x.role from users x where x.email = lower(sqlc.arg(email)) for update) before
+where u.id = before.id
+returning u.id, before.role as before;
 
 -- The row is locked, and made if it is missing: tries of one subject are
 -- counted one after the other, however many come at once.
