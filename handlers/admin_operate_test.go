@@ -202,6 +202,7 @@ func TestAdminSchedules(t *testing.T) {
 		err error
 	}{
 		jobs.ScheduleSweep: {0, nil}, jobs.ScheduleRecur: {time.Hour, fmt.Errorf("canary of a failure")}, ScheduleClean: {3 * time.Hour, nil},
+		jobs.ScheduleWatch: {0, nil}, jobs.ScheduleKeep: {0, nil},
 	} {
 		for range 2 {
 			if err := b.store.RanSchedule(t.Context(), name, 2*time.Hour, now.Add(-run.ago), run.err); err != nil {
@@ -210,7 +211,7 @@ func TestAdminSchedules(t *testing.T) {
 		}
 	}
 	text := viewer.get("/admin/schedules").text(t, "table.list")
-	for _, want := range []string{"Look for work", "well", "failed 2 times in a row", "canary of a failure", "60 min late"} {
+	for _, want := range []string{"Look for work", "Look for what is wrong", "Remove what is over", "well", "failed 2 times in a row", "canary of a failure", "60 min late"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %q", want, text)
 		}

@@ -84,6 +84,8 @@ func scheduleWords(name string) string {
 		return "Take samples for the charts"
 	case jobs.ScheduleKeep:
 		return "Remove what is over and too old"
+	case jobs.ScheduleWatch:
+		return "Look for what is wrong, and tell people"
 	case ScheduleClean:
 		return "Forget ended sessions and log-ins"
 	default:

@@ -17,6 +17,7 @@ const (
 	ScheduleRecur  = "recurrences"
 	ScheduleSample = "samples"
 	ScheduleKeep   = "retention"
+	ScheduleWatch  = "alerts"
 )
 
 // sampleEvery is how often a process brings the samples up to date.

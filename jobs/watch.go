@@ -20,6 +20,7 @@ type WatchStore interface {
 	Foreign(ctx context.Context, most int) ([]int64, error)
 	KeepAlerts(ctx context.Context, ch notice.Channels, away time.Duration, ring func(ctx context.Context, tx pgx.Tx, mails, webhooks []int64) error) ([]notice.Alert, error)
 	Alerts(ctx context.Context, most int) (open, over []notice.Alert, err error)
+	RanSchedule(ctx context.Context, name string, every time.Duration, started time.Time, outcome error) error
 }
 
 // Watch looks again and again for what is wrong, and tells people. Every process
@@ -58,7 +59,8 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 	w.process = crand.Text()
 	for {
-		if err := w.look(ctx); err != nil && ctx.Err() == nil {
+		started := time.Now()
+		if err := w.ran(ctx, started, w.look(ctx)); err != nil && ctx.Err() == nil {
 			w.Log.Warn("look for what is wrong", "error", err)
 		}
 		select {
@@ -67,6 +69,14 @@ func (w *Watch) Run(ctx context.Context) error {
 		case <-time.After(w.Every - rand.N(w.Every/10)): // processes that started together need not look together
 		}
 	}
+}
+
+// ran records a look, unless that was broken off with the process.
+func (w *Watch) ran(ctx context.Context, started time.Time, outcome error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return errors.Join(outcome, w.Store.RanSchedule(ctx, ScheduleWatch, w.Every, started, outcome))
 }
 
 func (w *Watch) look(ctx context.Context) error {

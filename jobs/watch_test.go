@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +108,30 @@ func TestWebhookGivenUp(t *testing.T) {
 	o.exec(t, "insert into webhooks (body, created_at, ring_at) values ('{}', now() - interval '25 hours', now())")
 	o.run(t, &jobs.Work{Poster: &receiver{fail: func(notice.Webhook) error { return errors.New("down") }}})
 	waitFor(t, "it to be given up", func() bool { return o.one(t, "select state || attempts || error from webhooks") == "given_up1down" })
+}
+
+// TestWatchIsRecorded: operators see when it was last looked for what is wrong, and
+// what came of it.
+func TestWatchIsRecorded(t *testing.T) {
+	t.Parallel()
+	o := openOffice(t)
+	var broken atomic.Bool
+	watchOver(t, &jobs.Watch{Store: o.store, Queue: o.bell, Role: "web", Disks: func() ([]notice.Disk, error) {
+		if broken.Load() {
+			return nil, errors.New("no such disk")
+		}
+		return nil, nil
+	}})
+	is := func(condition string) func() bool {
+		return func() bool {
+			return o.one(t, "select count(*)::text from schedules where name = $1 and every = '50 ms' and "+condition, jobs.ScheduleWatch) == "1"
+		}
+	}
+	waitFor(t, "a look that went well", is("failures = 0 and error = '' and ended_well >= started_at"))
+	broken.Store(true)
+	waitFor(t, "looks that failed", is("failures > 1 and error = 'no such disk'"))
+	broken.Store(false)
+	waitFor(t, "one that went well after them", is("failures = 0 and error = ''"))
 }
 
 // TestNobodyWorks: when no worker is left, the web process itself tells so, and
