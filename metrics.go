@@ -141,7 +141,7 @@ type figures struct {
 	queue *jobs.Queue
 	log   *slog.Logger
 
-	writes, unsent, connections, breaker, blocked, due, dueAge, running, later, ok *prometheus.Desc
+	writes, unsent, connections, alerts, breaker, blocked, due, dueAge, running, later, ok *prometheus.Desc
 }
 
 // figuresTimeout is the most that a look may take.
@@ -156,6 +156,7 @@ func newFigures(store *db.Store, queue *jobs.Queue, log *slog.Logger) *figures {
 		writes:      desc("furrow_writes", "Writes that are not over, by state.", "state"),
 		unsent:      desc("furrow_oldest_unsent_write_seconds", "Age of the oldest write that is to be sent by itself."),
 		connections: desc("furrow_connections", "Connections with Harvest, by state.", "state"),
+		alerts:      desc("furrow_alerts_open", "Open alerts of the operators, by kind; a kind without any is left out.", "kind"),
 		breaker:     desc("furrow_breaker_open", "1 while the breaker towards Harvest as a whole is not closed."),
 		blocked:     desc("furrow_gates_blocked", "Connections that Harvest asked to be silent."),
 		due:         desc("furrow_jobs_due", "Jobs that a worker should take, by queue.", "queue"),
@@ -168,7 +169,7 @@ func newFigures(store *db.Store, queue *jobs.Queue, log *slog.Logger) *figures {
 
 // Describe implements [prometheus.Collector].
 func (f *figures) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{f.writes, f.unsent, f.connections, f.breaker, f.blocked, f.due, f.dueAge, f.running, f.later, f.ok} {
+	for _, d := range []*prometheus.Desc{f.writes, f.unsent, f.connections, f.alerts, f.breaker, f.blocked, f.due, f.dueAge, f.running, f.later, f.ok} {
 		out <- d
 	}
 }
@@ -180,7 +181,7 @@ func (f *figures) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	err := errors.Join(f.tellWrites(ctx, gauge), f.tellGates(ctx, gauge), f.tellJobs(ctx, gauge))
+	err := errors.Join(f.tellWrites(ctx, gauge), f.tellAlerts(ctx, gauge), f.tellGates(ctx, gauge), f.tellJobs(ctx, gauge))
 	if err != nil {
 		f.log.WarnContext(ctx, "measure", "error", err.Error())
 		gauge(f.ok, 0)
@@ -212,6 +213,17 @@ func (f *figures) tellWrites(ctx context.Context, gauge gaugeFunc) error {
 	}
 	for state, n := range connections {
 		gauge(f.connections, float64(n), string(state))
+	}
+	return nil
+}
+
+func (f *figures) tellAlerts(ctx context.Context, gauge gaugeFunc) error {
+	alerts, err := f.store.AlertFigures(ctx)
+	if err != nil {
+		return err
+	}
+	for kind, n := range alerts {
+		gauge(f.alerts, float64(n), kind)
 	}
 	return nil
 }

@@ -40,3 +40,16 @@ func (s *Store) ConnectionFigures(ctx context.Context) (map[ledger.ConnectionSta
 	}
 	return figures, nil
 }
+
+// AlertFigures counts the operators' open alerts by kind ("disk"). Kinds without any are left out.
+func (s *Store) AlertFigures(ctx context.Context) (map[string]int, error) {
+	rows, err := s.q.FiguresAlerts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("count the alerts: %w", err)
+	}
+	figures := make(map[string]int, len(rows))
+	for _, r := range rows {
+		figures[r.Kind] = int(r.Alerts)
+	}
+	return figures, nil
+}

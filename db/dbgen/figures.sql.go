@@ -9,6 +9,37 @@ import (
 	"context"
 )
 
+const FiguresAlerts = `-- name: FiguresAlerts :many
+select split_part(key, ':', 1)::text as kind, count(*)::int as alerts from alerts
+where user_id is null and opened_at is not null and resolved_at is null group by 1
+`
+
+type FiguresAlertsRow struct {
+	Kind   string
+	Alerts int32
+}
+
+// The operators' open alerts by kind, which is how their keys begin.
+func (q *Queries) FiguresAlerts(ctx context.Context) ([]FiguresAlertsRow, error) {
+	rows, err := q.db.Query(ctx, FiguresAlerts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FiguresAlertsRow
+	for rows.Next() {
+		var i FiguresAlertsRow
+		if err := rows.Scan(&i.Kind, &i.Alerts); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const FiguresConnections = `-- name: FiguresConnections :many
 select state, count(*) as connections from harvest_connections group by state
 `

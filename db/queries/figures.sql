@@ -9,3 +9,8 @@ group by state;
 
 -- name: FiguresConnections :many
 select state, count(*) as connections from harvest_connections group by state;
+
+-- The operators' open alerts by kind, which is how their keys begin.
+-- name: FiguresAlerts :many
+select split_part(key, ':', 1)::text as kind, count(*)::int as alerts from alerts
+where user_id is null and opened_at is not null and resolved_at is null group by 1;
