@@ -185,6 +185,13 @@ func (c *serveConfig) assemble(ctx context.Context, env *environment, served ser
 		return nil, err
 	}
 	p.watch = c.watch(p, served, d.server != nil, env.log)
+	if err := p.watch.Announce(ctx); err != nil {
+		p.close(env.log)
+		if errors.Is(err, db.ErrOtherKey) {
+			err = fmt.Errorf("another process uses this database with another secret key than the one in %s; put its file there, or set --secret-key-file, or wait three minutes if it is one that has ended", c.keyFile())
+		}
+		return nil, err
+	}
 	setupToken, err := c.setupToken(ctx, env, served, p.store, key)
 	if err != nil {
 		p.close(env.log)

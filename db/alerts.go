@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -228,15 +229,73 @@ func alertOf(r dbgen.Alert) notice.Alert {
 // Report stores what a process, under a name for this start of it, found out
 // about itself, and that it runs. role is all, web or worker.
 func (s *Store) Report(ctx context.Context, process, host, role string, found notice.Finding) error {
-	text, err := json.Marshal(found)
-	if err == nil {
-		err = s.q.ProcessReport(ctx, dbgen.ProcessReportParams{Process: process, Host: host, Role: role, Facts: text})
-	}
-	if err == nil {
-		err = s.q.ProcessReportsClean(ctx)
-	}
+	err := s.InTx(ctx, func(tx *Tx) error { return tx.report(ctx, process, host, role, found) })
 	if err != nil {
 		return fmt.Errorf("report of this process: %w", err)
+	}
+	return nil
+}
+
+func (tx *Tx) report(ctx context.Context, process, host, role string, found notice.Finding) error {
+	found.Keys = tx.sealer.current().marks
+	text, err := json.Marshal(found)
+	if err == nil {
+		err = tx.q.ProcessReport(ctx, dbgen.ProcessReportParams{Process: process, Host: host, Role: role, Facts: text})
+	}
+	if err == nil {
+		err = tx.q.ProcessReportsClean(ctx)
+	}
+	return err
+}
+
+// ErrOtherKey: another process uses another secret key.
+var ErrOtherKey = errors.New("another process uses another secret key")
+
+const (
+	// announceLock is the key of the advisory lock under which processes announce themselves.
+	announceLock = 0x616e_6e6f_756e_6365
+	// processTerm is how long a process that gives no sign may still run.
+	processTerm = 3 * time.Minute
+)
+
+// Announce is the first report of a process. While no credentials are stored, which
+// would tell a wrong secret key, it returns [ErrOtherKey] if another process runs
+// that has none of the keys of this one. Of several that start at once with
+// different keys, one may run.
+func (s *Store) Announce(ctx context.Context, process, host, role string) error {
+	err := s.InTx(ctx, func(tx *Tx) error {
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", announceLock); err != nil {
+			return err
+		}
+		if err := tx.checkOthers(ctx); err != nil {
+			return err
+		}
+		return tx.report(ctx, process, host, role, notice.Finding{})
+	})
+	if err != nil {
+		return fmt.Errorf("announce this process: %w", err)
+	}
+	return nil
+}
+
+func (tx *Tx) checkOthers(ctx context.Context) error {
+	_, err := tx.q.ConnectionAnySealed(ctx)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return err // the key opens it, see CheckSecretKey
+	}
+	others, err := tx.q.ProcessesAlive(ctx, processTerm)
+	if err != nil {
+		return err
+	}
+	ours := tx.sealer.current().marks
+	for _, facts := range others {
+		var found notice.Finding
+		if err := json.Unmarshal(facts, &found); err != nil {
+			return fmt.Errorf("read what a process found: %w", err)
+		}
+		if len(found.Keys) > 0 && !slices.ContainsFunc(found.Keys, func(mark string) bool { return slices.Contains(ours, mark) }) {
+			return ErrOtherKey
+		}
 	}
 	return nil
 }

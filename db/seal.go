@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -31,6 +32,7 @@ type Sealer struct {
 // keyring is what the secret keys gave, the one that seals first.
 type keyring struct {
 	keys  []cipher.AEAD
+	marks []string    // what tells the keys apart, and nothing of them
 	stamp os.FileInfo // of the file that they are from; nil: of none
 }
 
@@ -108,7 +110,11 @@ func newKeyring(secretKeys []byte) (*keyring, error) {
 		if err != nil {
 			return nil, fmt.Errorf("derive the sealing key: %w", err)
 		}
-		ring.keys = append(ring.keys, aead)
+		mark, err := hkdf.Key(sha256.New, secretKeys[i:i+SecretKeySize], nil, "furrow secret key mark v1", 8)
+		if err != nil {
+			return nil, fmt.Errorf("derive the mark of a key: %w", err)
+		}
+		ring.keys, ring.marks = append(ring.keys, aead), append(ring.marks, hex.EncodeToString(mark))
 	}
 	return ring, nil
 }

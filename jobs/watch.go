@@ -16,6 +16,7 @@ import (
 // WatchStore is what a watch needs of the store.
 type WatchStore interface {
 	Outbound
+	Announce(ctx context.Context, process, host, role string) error
 	Report(ctx context.Context, process, host, role string, found notice.Finding) error
 	Foreign(ctx context.Context, most int) ([]int64, error)
 	KeepAlerts(ctx context.Context, ch notice.Channels, away time.Duration, ring func(ctx context.Context, tx pgx.Tx, mails, webhooks []int64) error) ([]notice.Alert, error)
@@ -52,12 +53,18 @@ const (
 	keyEvery = 10
 )
 
-// Run looks until ctx is over.
+// Announce makes this process known to the others, under a name for this start of it.
+// It returns what the store does if it must not run beside them.
+func (w *Watch) Announce(ctx context.Context) error {
+	w.process = crand.Text()
+	return w.Store.Announce(ctx, w.process, w.Host, w.Role)
+}
+
+// Run looks until ctx is over. Announce comes before it.
 func (w *Watch) Run(ctx context.Context) error {
 	if w.Every == 0 {
 		w.Every = watchEvery
 	}
-	w.process = crand.Text()
 	for {
 		started := time.Now()
 		if err := w.ran(ctx, started, w.look(ctx)); err != nil && ctx.Err() == nil {

@@ -49,6 +49,9 @@ func watchOver(t *testing.T, w *jobs.Watch) {
 	if w.Disks == nil {
 		w.Disks = func() ([]notice.Disk, error) { return nil, nil }
 	}
+	if err := w.Announce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()

@@ -424,6 +424,30 @@ func (q *Queries) ProcessReportsClean(ctx context.Context) error {
 	return err
 }
 
+const ProcessesAlive = `-- name: ProcessesAlive :many
+select facts from process_reports where seen_at > clock_timestamp() - $1::interval
+`
+
+func (q *Queries) ProcessesAlive(ctx context.Context, age time.Duration) ([][]byte, error) {
+	rows, err := q.db.Query(ctx, ProcessesAlive, age)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var facts []byte
+		if err := rows.Scan(&facts); err != nil {
+			return nil, err
+		}
+		items = append(items, facts)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ProviderBroken = `-- name: ProviderBroken :one
 select exists (select from api_gates where scope = 'provider' and cb_state <> 0 and forced_until <> cb_open_until)
 `

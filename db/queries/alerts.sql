@@ -33,6 +33,9 @@ delete from process_reports where seen_at < clock_timestamp() - interval '1 day'
 -- name: ProcessReports :many
 select host, role, facts, started_at, seen_at from process_reports order by process;
 
+-- name: ProcessesAlive :many
+select facts from process_reports where seen_at > clock_timestamp() - sqlc.arg(age)::interval;
+
 -- name: CredentialsSealed :many
 select id, user_id, coalesce(credentials, '')::bytea as sealed from harvest_connections where credentials is not null and id > @after order by id limit @most;
 

@@ -74,8 +74,9 @@ type Process struct {
 
 // Finding is what only a process itself can find.
 type Finding struct {
-	Disks   []Disk  `json:"disks,omitempty"`
-	Foreign []int64 `json:"foreign,omitempty"` // connections whose credentials its key does not open; the first few
+	Disks   []Disk   `json:"disks,omitempty"`
+	Foreign []int64  `json:"foreign,omitempty"` // connections whose credentials its key does not open; the first few
+	Keys    []string `json:"keys,omitempty"`    // what its secret keys are told apart by; none in versions before
 }
 
 // Disk is a directory of a process, and how much may be stored there.
