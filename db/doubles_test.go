@@ -97,7 +97,7 @@ func TestDoubles(t *testing.T) {
 			if c := f.at(t, cell); c.Ours == nil || c.Ours.RemoteID != tt.keep {
 				t.Errorf("keeps %+v, want %d", c.Ours, tt.keep)
 			}
-			if n := f.int(t, "select count(*) from audit_events where actor = 'furrow' and actor_id is null"); n != len(tt.remove) {
+			if n := f.int(t, "select count(*) from audit_events where action = 'ledger.remove_double' and actor = 'furrow' and actor_id is null"); n != len(tt.remove) {
 				t.Errorf("%d audit events", n)
 			}
 		})

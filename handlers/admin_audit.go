@@ -237,6 +237,7 @@ func auditedActions() []auditedAction {
 		{"jobs.retry_all", "ran jobs again that matched"},
 		{"jobs.cancel", "cancelled a job"},
 		{"jobs.cancel_all", "cancelled jobs that matched"},
+		{"account.create", "made an account"},
 		{"account.delete", "deleted an account"},
 		{"account.export", "took everything of an account out"},
 		{"password.reset", "gave an account a new password"},

@@ -93,7 +93,7 @@ func TestAdminIsForAdmins(t *testing.T) {
 			}
 		}
 	}
-	if b.stateOf(write) != ledger.Retry || b.jobState(job) != "discarded" || b.rung(connection) != 0 || b.count("select count(*) from audit_events") != 0 {
+	if b.stateOf(write) != ledger.Retry || b.jobState(job) != "discarded" || b.rung(connection) != 0 || b.count("select count(*) from audit_events where action <> 'account.create'") != 0 {
 		t.Error("something was done")
 	}
 }
@@ -105,7 +105,7 @@ func TestAdminTables(t *testing.T) {
 	b.user(rootEmail, true)
 	root := b.loggedIn(rootEmail)
 	for page, want := range map[string]string{
-		"/admin/connections": "Nobody has connected", "/admin/limits": "has not been called yet", "/admin/audit": "Nothing was done yet", "/admin/writes": "No writes match",
+		"/admin/connections": "Nobody has connected", "/admin/limits": "has not been called yet", "/admin/audit?action=writes.retry": "Nothing matches", "/admin/writes": "No writes match",
 	} {
 		if got := root.get(page); got.status != http.StatusOK || !strings.Contains(got.text(t, ".nothing"), want) {
 			t.Errorf("empty %s: status %d, %q", page, got.status, got.text(t, ".nothing"))
@@ -147,7 +147,7 @@ func TestAuditPages(t *testing.T) {
 	b := setup(t)
 	root := b.user(rootEmail, true)
 	err := b.store.InTx(t.Context(), func(tx *db.Tx) error {
-		for i := range pageOfWrites + 1 {
+		for i := range pageOfWrites { // with the making of the account, one more than a page
 			if err := tx.Audit(t.Context(), root, "jobs.retry", "job "+strconv.Itoa(i), map[string]any{"after": "available"}); err != nil {
 				return err
 			}
@@ -164,7 +164,7 @@ func TestAuditPages(t *testing.T) {
 	if !strings.HasPrefix(older, "/admin/audit?before=") || strings.Count(first.body, "<tr>") != pageOfWrites+1 {
 		t.Fatalf("%d rows, and older ones at %q", strings.Count(first.body, "<tr>")-1, older)
 	}
-	if last := in.get(older); !strings.Contains(last.text(t, "table"), "job 0") || strings.Count(last.body, "<tr>") != 2 || strings.Contains(last.body, `class="older"`) {
+	if last := in.get(older); !strings.Contains(last.text(t, "table"), "made an account") || strings.Count(last.body, "<tr>") != 2 || strings.Contains(last.body, `class="older"`) {
 		t.Errorf("the last page: %q", last.text(t, "table"))
 	}
 	if got := in.get("/admin/audit?before=x"); got.status != http.StatusNotFound {

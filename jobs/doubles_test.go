@@ -54,8 +54,8 @@ func TestFault08_AppliedAfterTheLook(t *testing.T) {
 	if w := b.last(t); w.Op != ledger.OpRemoveDouble || w.State != ledger.Done || story(w) != "send applied" {
 		t.Errorf("%s of %s after %q", w.State, w.Op, story(w))
 	}
-	events, err := b.store.AuditEvents(t.Context(), db.AuditFilter{Most: 10})
-	if err != nil || len(events) != 1 || events[0].Action != "ledger.remove_double" || events[0].Actor != "furrow" {
+	events, err := b.store.AuditEvents(t.Context(), db.AuditFilter{Action: "ledger.remove_double", Most: 10})
+	if err != nil || len(events) != 1 || events[0].Actor != "furrow" {
 		t.Errorf("audit %+v, %v", events, err)
 	}
 	b.pulled(t)
