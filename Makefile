@@ -27,7 +27,7 @@ test: deps
 # page looked at by axe-core in light and dark, wide and narrow. Then
 # random edits, pushes, faults and crashes; ROUNDS=500 for a long night of them.
 chaos: deps-chaos
-	FURROW_CHAOS=1 go test -count=1 -timeout 12m -run '^(TestFault|TestBarriers)' ./e2e
+	FURROW_CHAOS=1 go test -count=1 -timeout 30m -run '^(TestFault|TestBarriers)' ./e2e
 	go test -count=1 -timeout 0 -run '^TestRandomFaults$$' ./jobs -rapid.checks=$(or $(ROUNDS),25)
 
 # What the sandbox does, statement by statement; or another address: make conformance URL=https://... TOKEN=... ACCOUNT=...
