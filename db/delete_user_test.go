@@ -152,31 +152,41 @@ func TestDeleteUserWhileSending(t *testing.T) {
 	}
 }
 
-// TestDeleteUserWhilePulling: an entry that is being stored meanwhile does not
+// TestDeleteUserMeanwhile: what is being stored while a user is deleted does not
 // stay behind.
-func TestDeleteUserWhilePulling(t *testing.T) {
+func TestDeleteUserMeanwhile(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	tx, err := f.pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback(t.Context()) }()
-	_, err = tx.Exec(t.Context(), "insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, created_at, updated_at) select user_id, 1, project_id, task_id, '2026-11-23', 100, now(), now() from assignments limit 1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	deleted := make(chan error, 1)
-	go func() { deleted <- f.store.DeleteUser(t.Context(), f.userID, 0, true) }()
-	f.blocked(t, 1)
-	if err := tx.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-deleted; err != nil {
-		t.Fatal(err)
-	}
-	if n := f.int(t, "select count(*) from time_entries"); n != 0 {
-		t.Errorf("%d entries are left", n)
+	for _, tt := range []struct{ table, store string }{
+		{"time_entries", "insert into time_entries (user_id, harvest_id, project_id, task_id, spent_date, hours, created_at, updated_at) select user_id, 1, project_id, task_id, '2026-11-23', 100, now(), now() from assignments limit 1"},
+		{"mails", "with untold as (select from alerts for update) insert into mails (recipient, subject, sealed) select 'ida@example.com', 's', 'x' from untold"},
+	} {
+		t.Run(tt.table, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			if _, err := f.pool.Exec(t.Context(), "insert into alerts (key, user_id, severity, sentence, advice, path) values ('revoked:1:user', $1, 'alert', 's', 'a', '/')", f.userID); err != nil {
+				t.Fatal(err)
+			}
+			tx, err := f.pool.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = tx.Rollback(t.Context()) }()
+			if _, err := tx.Exec(t.Context(), tt.store); err != nil {
+				t.Fatal(err)
+			}
+			deleted := make(chan error, 1)
+			go func() { deleted <- f.store.DeleteUser(t.Context(), f.userID, 0, true) }()
+			f.blocked(t, 1)
+			if err := tx.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-deleted; err != nil {
+				t.Fatal(err)
+			}
+			if n := f.int(t, "select count(*) from "+tt.table); n != 0 {
+				t.Errorf("%d %s are left", n, tt.table)
+			}
+		})
 	}
 }
 
@@ -200,37 +210,6 @@ insert into audit_events (actor, action, subject, detail) values ($1, 'writes.re
 	}
 	if diff := cmp.Diff(before, rows()); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
-	}
-}
-
-// TestDeleteUserWhileTelling: a mail that is being stored meanwhile does not stay
-// behind.
-func TestDeleteUserWhileTelling(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	if _, err := f.pool.Exec(t.Context(), "insert into alerts (key, user_id, severity, sentence, advice, path) values ('revoked:1:user', $1, 'alert', 's', 'a', '/')", f.userID); err != nil {
-		t.Fatal(err)
-	}
-	tx, err := f.pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback(t.Context()) }()
-	_, err = tx.Exec(t.Context(), "with untold as (select from alerts for update) insert into mails (recipient, subject, sealed) select 'ida@example.com', 's', 'x' from untold")
-	if err != nil {
-		t.Fatal(err)
-	}
-	deleted := make(chan error, 1)
-	go func() { deleted <- f.store.DeleteUser(t.Context(), f.userID, 0, true) }()
-	f.blocked(t, 1)
-	if err := tx.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-deleted; err != nil {
-		t.Fatal(err)
-	}
-	if n := f.int(t, "select count(*) from mails"); n != 0 {
-		t.Errorf("%d mails are left", n)
 	}
 }
 
