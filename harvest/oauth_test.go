@@ -289,7 +289,11 @@ func TestRefreshFaults(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			b := setupOAuth(t, sandbox.SeedDemo, func(cfg *harvest.Config) { cfg.WriteTimeout = 1500 * time.Millisecond })
+			b := setupOAuth(t, sandbox.SeedDemo, func(cfg *harvest.Config) {
+				if tt.want.reason == ledger.ReasonTimeout {
+					cfg.WriteTimeout = 1500 * time.Millisecond
+				}
+			})
 			source, client := b.source(t)
 			held := source.pair
 			tt.fault.Match.Path = "/v2/oauth2/token"
