@@ -271,9 +271,9 @@ func (h *adminHandler) previewJobs(w http.ResponseWriter, r *http.Request) error
 
 // Jobs are acted on in transactions of so many, and a request does some of them.
 const (
-	jobsBatch   = 250
+	jobsBatch   = 100
 	jobsAtOnce  = 2000
-	longestActs = 6 * time.Second // of a request
+	longestActs = 5 * time.Second // of a request
 )
 
 // actOnJobs does something to all jobs that match and were there when it was

@@ -72,6 +72,8 @@ func readControl(r *http.Request, v any) error {
 // Reset starts over with a seed ("" is the one before), at the time of the wall clock. Faults, the
 // outage, limits, switches and the request log start over too. It returns ErrUnknownSeed.
 func (s *Server) Reset(seed string) error {
+	s.resetMu.Lock()
+	defer s.resetMu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if seed == "" {
@@ -82,7 +84,7 @@ func (s *Server) Reset(seed string) error {
 		return err
 	}
 	s.world = w
-	s.generation.Add(1)
+	s.resets++
 	s.faults.clear()
 	s.limits.reset()
 	s.requests.reset()

@@ -322,7 +322,9 @@ func (s *Server) applyLate(c *call, delay time.Duration) {
 	if s.closed {
 		return
 	}
-	generation := s.generation.Load()
+	s.resetMu.RLock()
+	resets := s.resets
+	s.resetMu.RUnlock()
 	s.late.Go(func() {
 		s.pause(context.Background(), delay)
 		select {
@@ -330,7 +332,9 @@ func (s *Server) applyLate(c *call, delay time.Duration) {
 			return
 		default:
 		}
-		if s.generation.Load() == generation {
+		s.resetMu.RLock()
+		defer s.resetMu.RUnlock()
+		if s.resets == resets {
 			s.process(c)
 		}
 	})

@@ -54,12 +54,13 @@ type Server struct {
 	mu    sync.RWMutex // guards world
 	world *world
 
-	generation atomic.Int64 // counts resets; late writes of an older one are dropped
-	late       sync.WaitGroup
-	closing    chan struct{}
-	closeMu    sync.Mutex
-	closed     bool
-	requestID  atomic.Int64
+	resetMu   sync.RWMutex // a late write comes wholly before a reset, or not at all
+	resets    int          // guarded by resetMu; late writes of an older count are dropped
+	late      sync.WaitGroup
+	closing   chan struct{}
+	closeMu   sync.Mutex
+	closed    bool
+	requestID atomic.Int64
 
 	faults   faultTable
 	limits   limiter
