@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"furrow/harvest/sandbox"
-	"furrow/harvest/sandbox/sandboxtest"
 	"furrow/jobs"
 	"furrow/ledger"
 )
@@ -87,12 +86,13 @@ func TestCheckDouble(t *testing.T) {
 	t.Parallel()
 	b := setUp(t, benchOptions{})
 	b.plan(t, b.cell(0, 0), 60, "planned")
-	b.fault(t, http.MethodPost, entriesPath, sandbox.FaultApplyLate, 1, func(f *sandboxtest.Fault) { f.DelayMS = 6000 })
+	b.fault(t, http.MethodPost, entriesPath, sandbox.FaultApplyLate, 1, whenTold)
 	b.confirm(t, nil)
 	waitFor(t, "the write to be done", func() bool {
 		b.drain(t)
 		return b.last(t).State == ledger.Done
 	})
+	b.sandbox.Advance(t, late)
 	waitFor(t, "the first request to take effect", func() bool {
 		return len(b.entries(t)[b.reference(t)]) == 2
 	})

@@ -189,6 +189,8 @@ func (s *Server) SetClock(now time.Time, frozen bool) {
 	if frozen {
 		s.world.Frozen = new(now.UTC())
 	}
+	close(s.clockMoved)
+	s.clockMoved = make(chan struct{})
 }
 
 // Advance moves the sandbox's clock.

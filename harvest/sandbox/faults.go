@@ -21,7 +21,7 @@ const (
 	FaultApplyThenDrop     = "apply_then_drop"     // applied, connection reset without an answer
 	FaultApplyThenStatus   = "apply_then_status"   // applied, answers Status (502 if not set)
 	FaultApplyThenTruncate = "apply_then_truncate" // applied, half of the answer, connection reset
-	FaultApplyLate         = "apply_late"          // connection reset now, applied after DelayMS
+	FaultApplyLate         = "apply_late"          // connection reset now, applied after DelayMS, or when the clock is moved so far
 	FaultApplyTwice        = "apply_twice"         // applied twice, as if delivered twice; the first answer
 	FaultDelay             = "delay"               // waits DelayMS, then as usual
 	FaultSlowBody          = "slow_body"           // as usual, but the body drips over DelayMS (2000 if not set)
@@ -315,7 +315,7 @@ func (s *Server) faultAnswer(f *Fault, status int) answer {
 }
 
 // applyLate lets a request take effect after its connection is gone, unless the sandbox is reset or
-// closed before.
+// closed before. The delay is over when the time has passed, or when the clock was moved so far.
 func (s *Server) applyLate(c *call, delay time.Duration) {
 	s.closeMu.Lock()
 	defer s.closeMu.Unlock()
@@ -325,12 +325,22 @@ func (s *Server) applyLate(c *call, delay time.Duration) {
 	s.resetMu.RLock()
 	resets := s.resets
 	s.resetMu.RUnlock()
+	due, passed := s.Now().Add(delay), time.After(delay)
 	s.late.Go(func() {
-		s.pause(context.Background(), delay)
-		select {
-		case <-s.closing:
-			return
-		default:
+		for waiting := true; waiting; {
+			s.mu.RLock()
+			now, moved := s.now(), s.clockMoved
+			s.mu.RUnlock()
+			if !now.Before(due) {
+				break
+			}
+			select {
+			case <-passed:
+				waiting = false
+			case <-moved:
+			case <-s.closing:
+				return
+			}
 		}
 		s.resetMu.RLock()
 		defer s.resetMu.RUnlock()

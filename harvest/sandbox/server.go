@@ -51,8 +51,9 @@ type Server struct {
 	routes    []route
 	control   *http.ServeMux
 
-	mu    sync.RWMutex // guards world
-	world *world
+	mu         sync.RWMutex // guards world and clockMoved
+	world      *world
+	clockMoved chan struct{} // closed, and replaced, when the clock is set
 
 	resetMu   sync.RWMutex // a late write comes wholly before a reset, or not at all
 	resets    int          // guarded by resetMu; late writes of an older count are dropped
@@ -75,10 +76,11 @@ var ErrUnknownSeed = errors.New("unknown seed")
 // ErrUnknownSeed, or an error if the state file exists but cannot be read.
 func New(opts Options) (*Server, error) {
 	s := &Server{
-		wallClock: opts.Now,
-		log:       opts.Log,
-		stateFile: opts.StateFile,
-		closing:   make(chan struct{}),
+		wallClock:  opts.Now,
+		log:        opts.Log,
+		stateFile:  opts.StateFile,
+		clockMoved: make(chan struct{}),
+		closing:    make(chan struct{}),
 	}
 	if s.wallClock == nil {
 		s.wallClock = time.Now
