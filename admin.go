@@ -54,7 +54,11 @@ func (c *adminCreate) Run(ctx context.Context, env *environment) error {
 // Run gives somebody a role.
 func (c *adminPromote) Run(ctx context.Context, env *environment) error {
 	return withStore(ctx, c.databaseConfig, env, func(store *db.Store) error {
-		return told(env, unknownAccount(store.SetRole(ctx, c.Email, db.Role(c.Role)), c.Email), "%s has the role %s now, and is logged out everywhere.\n", c.Email, c.Role)
+		err := store.SetRole(ctx, c.Email, db.Role(c.Role))
+		if errors.Is(err, db.ErrLastAdmin) {
+			return errors.New("nothing was changed: nobody else is an admin; make somebody one first")
+		}
+		return told(env, unknownAccount(err, c.Email), "%s has the role %s now, and is logged out everywhere.\n", c.Email, c.Role)
 	})
 }
 

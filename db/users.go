@@ -147,23 +147,41 @@ func (s *Store) CreateUser(ctx context.Context, email, passwordHash string, role
 	return id, nil
 }
 
-// SetRole gives a user a role and ends all their sessions, which were begun with
-// another. For the shell. It returns [planner.ErrNotFound] if nobody has the address.
+// SetRole gives the user with the address a role and ends all their sessions,
+// which were begun with another. For the shell. It returns [planner.ErrNotFound]
+// if nobody has the address, and [ErrLastAdmin] if no admin would be left.
 func (s *Store) SetRole(ctx context.Context, email string, role Role) error {
 	err := s.InTx(ctx, func(tx *Tx) error {
-		row, err := tx.q.UserSetRole(ctx, dbgen.UserSetRoleParams{Email: NormalEmail(email), Role: string(role)})
+		admins, err := tx.q.AdminsLock(ctx)
+		if err != nil {
+			return err
+		}
+		login, err := tx.q.UserLoginByEmail(ctx, NormalEmail(email))
 		if err != nil {
 			return notFound(err)
 		}
-		if err := tx.q.SessionsDeleteOfUser(ctx, row.ID); err != nil {
+		if role != RoleAdmin && slices.Equal(admins, []int64{login.ID}) {
+			return ErrLastAdmin
+		}
+		before, err := tx.giveRole(ctx, login.ID, role)
+		if err != nil {
 			return err
 		}
-		return tx.Audit(ctx, 0, "users.role", userSubject(row.ID), map[string]any{"before": row.Before, "after": role})
+		return tx.Audit(ctx, 0, "users.role", userSubject(login.ID), map[string]any{"before": before, "after": role})
 	})
 	if err != nil {
 		return fmt.Errorf("set the role of a user: %w", err)
 	}
 	return nil
+}
+
+// giveRole ends the sessions of the user, too. It returns the role they had.
+func (tx *Tx) giveRole(ctx context.Context, userID int64, role Role) (before Role, err error) {
+	had, err := tx.q.UserRoleChange(ctx, dbgen.UserRoleChangeParams{ID: userID, Role: string(role)})
+	if err != nil {
+		return "", notFound(err)
+	}
+	return Role(had), tx.q.SessionsDeleteOfUser(ctx, userID)
 }
 
 // ResetPassword sets the password of the user with the address, ends all their
@@ -273,12 +291,7 @@ func (tx *Tx) ChangeRole(ctx context.Context, actorID, userID int64, role Role) 
 		err = planner.ErrConflict
 	}
 	if err == nil {
-		var had string
-		had, err = tx.q.UserRoleChange(ctx, dbgen.UserRoleChangeParams{ID: userID, Role: string(role)})
-		before, err = Role(had), notFound(err)
-	}
-	if err == nil {
-		err = tx.q.SessionsDeleteOfUser(ctx, userID)
+		before, err = tx.giveRole(ctx, userID, role)
 	}
 	if err != nil {
 		return "", fmt.Errorf("change the role of user %d: %w", userID, err)

@@ -302,30 +302,6 @@ func (q *Queries) UserSetPreferences(ctx context.Context, arg UserSetPreferences
 	return result.RowsAffected(), nil
 }
 
-const UserSetRole = `-- name: UserSetRole :one
-update users u set role = $1
-from (select x.id, x.role from users x where x.email = lower($2) for update) before
-where u.id = before.id
-returning u.id, before.role as before
-`
-
-type UserSetRoleParams struct {
-	Role  string
-	Email string
-}
-
-type UserSetRoleRow struct {
-	ID     int64
-	Before string
-}
-
-func (q *Queries) UserSetRole(ctx context.Context, arg UserSetRoleParams) (UserSetRoleRow, error) {
-	row := q.db.QueryRow(ctx, UserSetRole, arg.Role, arg.Email)
-	var i UserSetRoleRow
-	err := row.Scan(&i.ID, &i.Before)
-	return i, err
-}
-
 const Users = `-- name: Users :many
 select u.id, u.email, u.role, u.created_at, coalesce(c.company_name, '')::text as company_name,
        coalesce(c.id, 0)::bigint as connection_id, coalesce(c.state, '')::text as connection_state, coalesce(c.paused_until > clock_timestamp(), false)::boolean as paused,

@@ -71,12 +71,6 @@ update users set password_hash = @password_hash where id = @id;
 -- name: UserRehash :exec
 update users set password_hash = @new_hash where id = @id and password_hash = @old_hash;
 
--- name: UserSetRole :one
-update users u set role = @role
-from (select x.id, x.role from users x where x.email = lower(sqlc.arg(email)) for update) before
-where u.id = before.id
-returning u.id, before.role as before;
-
 -- The row is locked, and made if it is missing: tries of one subject are
 -- counted one after the other, however many come at once.
 -- name: ThrottleLock :one
