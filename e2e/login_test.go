@@ -74,7 +74,7 @@ func TestLogInWithACode(t *testing.T) {
 	elsewhere.sees("ways to begin")
 
 	p.open("/settings/sessions")
-	p.clickOn("button", begins("Log out : Chrome"))
+	p.clickOn("button", begins("Log out Chrome"))
 	p.sees("That device is logged out.")
 	elsewhere.open("/settings")
 	elsewhere.arrives("/login")
