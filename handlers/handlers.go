@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/alexedwards/argon2id"
+
 	"furrow/db"
 	"furrow/jobs"
 	"furrow/ledger"
@@ -79,6 +81,8 @@ type Deps struct {
 	// Observe is told of each request: its route, "GET /weeks/{week}", or empty for
 	// none, the status and the time it took. nil: nobody is. It must be quick.
 	Observe func(route string, status int, took time.Duration)
+
+	hash *argon2id.Params // nil: hashParams; most tests can do with less work
 }
 
 // The limits of one request.

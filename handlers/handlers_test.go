@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/alexedwards/argon2id"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -42,8 +43,13 @@ const (
 	idaPassword = "a field of barley"
 )
 
-// hashOfIda costs a tenth of a second, so it is made once.
-var hashOfIda = sync.OnceValues(func() (string, error) { return HashPassword(idaPassword) })
+// cheapHash is what passwords cost in tests; the race detector makes the real
+// work far dearer than it is.
+func cheapHash() *argon2id.Params {
+	return &argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+}
+
+func hashOfIda() (string, error) { return hashWith(cheapHash(), idaPassword) }
 
 // testBundle is a running program over a database of its own.
 type testBundle struct {
@@ -99,6 +105,7 @@ func setup(t *testing.T, change ...func(*Deps)) *testBundle {
 		Now:       b.clockNow,
 		Log:       log,
 		Ready:     func(context.Context) error { return nil },
+		hash:      cheapHash(),
 	}
 	for _, c := range change {
 		c(&deps)

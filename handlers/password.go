@@ -25,8 +25,10 @@ func hashParams() *argon2id.Params {
 }
 
 // HashPassword returns the form in which a password is stored.
-func HashPassword(password string) (string, error) {
-	hash, err := argon2id.CreateHash(password, hashParams())
+func HashPassword(password string) (string, error) { return hashWith(hashParams(), password) }
+
+func hashWith(params *argon2id.Params, password string) (string, error) {
+	hash, err := argon2id.CreateHash(password, params)
 	if err != nil {
 		return "", fmt.Errorf("hash a password: %w", err)
 	}
@@ -67,12 +69,13 @@ func easilyGuessed(password string) bool {
 // passwords hashes and compares, a few at a time: each takes 19 MiB, and a
 // processor for some 50 ms.
 type passwords struct {
-	turns turns
-	dummy string // the hash of a password that nobody knows
+	params *argon2id.Params
+	turns  turns
+	dummy  string // the hash of a password that nobody knows
 }
 
-func newPasswords() *passwords {
-	return &passwords{turns: newTurns(hashesAtOnce(runtime.GOMAXPROCS(0))), dummy: dummyHash()}
+func newPasswords(params *argon2id.Params) *passwords {
+	return &passwords{params: params, turns: newTurns(hashesAtOnce(runtime.GOMAXPROCS(0))), dummy: dummyHash(params)}
 }
 
 // hashesAtOnce leaves a processor to everybody else, and most of the memory of
@@ -81,8 +84,7 @@ func hashesAtOnce(processors int) int { return min(max(1, processors-1), 4) }
 
 // dummyHash is a hash that no password is known to have. It is made up rather
 // than computed, which would take 19 MiB and half of the program's start.
-func dummyHash() string {
-	p := hashParams()
+func dummyHash(p *argon2id.Params) string {
 	random := make([]byte, p.SaltLength+p.KeyLength)
 	rand.Read(random) // never fails: crypto/rand ends the program instead
 	text := base64.RawStdEncoding.EncodeToString
@@ -97,7 +99,7 @@ func (p *passwords) hash(ctx context.Context, password string) (string, error) {
 		return "", err
 	}
 	defer release()
-	return HashPassword(password)
+	return hashWith(p.params, password)
 }
 
 // check compares a password with a stored hash; an empty one, for a user who
@@ -120,5 +122,5 @@ func (p *passwords) check(ctx context.Context, password, hash string) (fits, out
 	if err != nil {
 		return false, false, fmt.Errorf("compare a password: %w", err)
 	}
-	return fits && known, *params != *hashParams(), nil
+	return fits && known, *params != *p.params, nil
 }

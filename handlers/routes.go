@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"net/http"
 
 	"furrow/views"
@@ -36,7 +37,7 @@ func (s *site) routes(deps Deps) *routes {
 	}
 	mux.Handle("GET /static/", deps.Static)
 
-	passwords := newPasswords()
+	passwords := newPasswords(cmp.Or(deps.hash, hashParams()))
 	logins := &logins{deps.Store, passwords, newTurns(countsAtOnce), deps.Now}
 	auth := &authHandler{s, deps.Store, logins}
 	setup := &setupHandler{s, deps.Store, passwords, deps.SetupToken, deps.PublicURL}
