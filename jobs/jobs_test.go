@@ -381,10 +381,12 @@ func (b *bench) last(t *testing.T) db.WriteRecord {
 // waitFor waits until cond holds. what is told when it never does.
 func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(3 * time.Minute); !cond(); time.Sleep(10 * time.Millisecond) {
+	pause := 10 * time.Millisecond
+	for end := time.Now().Add(3 * time.Minute); !cond(); time.Sleep(pause) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for: %s", what)
 		}
+		pause = min(pause*5/4, 100*time.Millisecond) // asking is work, and there are many who ask
 	}
 }
 
